@@ -1,0 +1,319 @@
+//! The data directory: its lock, its files, and the server settings.
+//!
+//! ```text
+//! data_dir/lock         held by the server process itself, see `Home::try_lock`
+//!          cluster/     what initdb made; appears by one rename, so it is complete or absent
+//!          socket/      only this user can enter
+//!          server.log   of this run; server.log.old of the one before
+//! ```
+
+use std::{
+    fs::{self, DirBuilder, File, TryLockError},
+    io::{self, Write},
+    os::unix::{
+        fs::{DirBuilderExt, MetadataExt, lchown},
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use rustix::process::geteuid;
+use sha2::{Digest, Sha256};
+
+use super::{
+    DATABASE, EmbeddedError, PORT, SUPERUSER,
+    binaries::Binaries,
+    process::{Account, Identity, command},
+};
+
+/// The whole path of a socket has at most this many bytes on every system we know (Linux: 107, macOS: 103).
+const SOCKET_PATH_MAX: usize = 103;
+
+const ROLES_SQL: &str = include_str!("../roles.sql");
+
+/// A data directory that exists.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub directory: PathBuf,
+}
+
+/// A server that is up, as it describes itself in `postmaster.pid`.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub pid: i32,
+    pub socket_dir: PathBuf,
+}
+
+impl Home {
+    pub fn open(data_dir: &Path) -> Result<Self, EmbeddedError> {
+        let failed = |source| EmbeddedError::DataDir { path: data_dir.to_owned(), source };
+        if let Some(parent) = data_dir.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        create_private(data_dir).map_err(failed)?;
+        let directory = data_dir.canonicalize().map_err(failed)?;
+        if directory.to_str().is_none() {
+            return Err(failed(io::Error::other("the path is not UTF-8")));
+        }
+        Ok(Self { directory })
+    }
+
+    pub fn cluster(&self) -> PathBuf {
+        self.directory.join("cluster")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.directory.join("server.log")
+    }
+
+    pub fn error(&self, source: io::Error) -> EmbeddedError {
+        EmbeddedError::DataDir { path: self.directory.clone(), source }
+    }
+
+    /// The lock on the data directory, if it is free.
+    ///
+    /// The server inherits it as its standard input and so do all its children, so it stays taken until the last of them
+    /// is gone, whatever happened to the process that started them. Who holds the lock therefore knows that nobody touches
+    /// the data, and that a `postmaster.pid` is a leftover.
+    pub fn try_lock(&self) -> Result<Option<File>, EmbeddedError> {
+        let lock = self.lock_file()?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(self.error(source)),
+        }
+    }
+
+    /// The lock file, for those who lock it in another way.
+    pub fn lock_file(&self) -> Result<File, EmbeddedError> {
+        let path = self.directory.join("lock");
+        File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(|source| self.error(source))
+    }
+
+    /// The major version that wrote the data; none while there is no data.
+    pub fn major(&self) -> Result<Option<u32>, EmbeddedError> {
+        match fs::read_to_string(self.cluster().join("PG_VERSION")) {
+            Ok(text) => {
+                let major = text.trim().parse();
+                major.map(Some).map_err(|_| self.error(io::Error::other("PG_VERSION is not a number")))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    /// The server on this data directory, once it takes connections.
+    pub fn live(&self) -> Option<Live> {
+        let text = fs::read_to_string(self.cluster().join("postmaster.pid")).ok()?;
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let [pid, _data_dir, _start, port, socket_dir, _address, _memory, "ready", ..] = lines[..] else {
+            return None;
+        };
+        let socket_dir = PathBuf::from(socket_dir);
+        UnixStream::connect(socket_dir.join(format!(".s.PGSQL.{port}"))).ok()?;
+        Some(Live { pid: pid.parse().ok()?, socket_dir })
+    }
+
+    /// A directory for the socket that nobody else can enter: in the data directory, or under the temporary directory
+    /// where the path of the data directory is too long for a socket.
+    pub fn socket_dir(&self) -> Result<PathBuf, EmbeddedError> {
+        let fits = |path: &Path| path.as_os_str().len() + format!("/.s.PGSQL.{PORT}").len() <= SOCKET_PATH_MAX;
+        let mut path = self.directory.join("socket");
+        if !fits(&path) {
+            let digest = Sha256::digest(self.directory.as_os_str().as_encoded_bytes());
+            let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            path = std::env::temp_dir().join(format!("patient-logger-{name}"));
+        }
+        let failed = |reason: String| EmbeddedError::SocketDir { path: path.clone(), reason };
+        if !fits(&path) {
+            return Err(failed(format!("a socket's path has at most {SOCKET_PATH_MAX} bytes")));
+        }
+        create_private(&path).map_err(|error| failed(error.to_string()))?;
+        // In a temporary directory anybody may have been faster.
+        let found = fs::symlink_metadata(&path).map_err(|error| failed(error.to_string()))?;
+        let owner = fs::metadata(&self.directory).map_err(|source| self.error(source))?.uid();
+        if !found.is_dir() || found.mode() & 0o077 != 0 || ![owner, geteuid().as_raw()].contains(&found.uid()) {
+            return Err(failed("it is not a directory of ours that is closed to others".to_owned()));
+        }
+        Ok(path)
+    }
+
+    /// Makes the cluster unless it is there, and brings the roles up to date. Needs the lock.
+    pub fn prepare(&self, binaries: &Binaries, identity: Identity, durable: bool) -> Result<(), EmbeddedError> {
+        let cluster = self.cluster();
+        if !cluster.exists() {
+            let fresh = self.directory.join("cluster.new");
+            remove_dir(&fresh).map_err(|source| self.error(source))?;
+            initdb(&fresh, binaries, identity, durable)?;
+            self.apply_roles(&fresh, binaries, identity)?;
+            fs::rename(&fresh, &cluster).map_err(|source| self.error(source))?;
+            return File::open(&self.directory).and_then(|dir| dir.sync_all()).map_err(|source| self.error(source));
+        }
+        match fs::remove_file(cluster.join("postmaster.pid")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.error(error)),
+            _ => {}
+        }
+        self.apply_roles(&cluster, binaries, identity)
+    }
+
+    /// Runs the role file unless the cluster has seen this very text.
+    fn apply_roles(&self, cluster: &Path, binaries: &Binaries, identity: Identity) -> Result<(), EmbeddedError> {
+        let seen = cluster.join("roles.sql");
+        if fs::read_to_string(&seen).is_ok_and(|text| text == ROLES_SQL) {
+            return Ok(());
+        }
+        single_user(cluster, DATABASE, ROLES_SQL, binaries, identity)?;
+        fs::write(seen, ROLES_SQL).map_err(|source| self.error(source))
+    }
+
+    /// The command that runs the server. It takes the lock along.
+    pub fn server(
+        &self,
+        lock: File,
+        socket_dir: &Path,
+        binaries: &Binaries,
+        identity: Identity,
+        durable: bool,
+    ) -> Result<Command, EmbeddedError> {
+        let log = self.log();
+        // One log a run, and the one before: it cannot grow for ever, and the reason of a crash survives the restart.
+        match fs::rename(&log, log.with_added_extension("old")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.error(error)),
+            _ => {}
+        }
+        let log = File::create(log).map_err(|source| self.error(source))?;
+        let mut server = command(binaries.program("postgres"), identity);
+        server.arg("-D").arg(self.cluster());
+        for (name, value) in settings(socket_dir, durable) {
+            server.arg("-c").arg(format!("{name}={value}"));
+        }
+        server.stdin(lock).stdout(Stdio::null()).stderr(log);
+        Ok(server)
+    }
+
+    /// The last lines of the server's log.
+    pub fn log_tail(&self) -> String {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+
+    /// Gives everything to the account that the server runs as.
+    pub fn give_to(&self, account: Account) -> Result<(), EmbeddedError> {
+        give_tree(&self.directory, account).map_err(|source| self.error(source))
+    }
+}
+
+/// Command-line settings: they win over any file, and one place shows them all.
+fn settings(socket_dir: &Path, durable: bool) -> Vec<(&'static str, String)> {
+    let sync = if durable { "on" } else { "off" };
+    // A list, in which a quoted entry may hold commas and spaces.
+    let socket_dir = format!("\"{}\"", socket_dir.display().to_string().replace('"', "\"\""));
+    let mut settings = vec![
+        ("port", PORT.to_string()),
+        ("unix_socket_directories", socket_dir),
+        ("fsync", sync.to_owned()),
+        ("full_page_writes", sync.to_owned()),
+        ("synchronous_commit", sync.to_owned()),
+    ];
+    let fixed = [
+        ("listen_addresses", ""),
+        ("unix_socket_permissions", "0700"),
+        ("timezone", "UTC"),
+        ("log_timezone", "UTC"),
+        ("shared_buffers", "128MB"),
+        ("max_connections", "100"),
+        ("jit", "off"),
+        // No patient data in the log: an ERROR may quote the values it met, DETAIL the row, and a crash its statement. What
+        // went wrong in a statement is told to the client anyway. The level `log` keeps what is about the server itself.
+        ("log_min_messages", "log"),
+        ("log_error_verbosity", "terse"),
+        ("log_min_error_statement", "panic"),
+        ("log_statement", "none"),
+        ("log_min_duration_statement", "-1"),
+        ("log_parameter_max_length", "0"),
+        ("log_parameter_max_length_on_error", "0"),
+        ("log_checkpoints", "off"),
+        ("log_destination", "stderr"),
+        ("logging_collector", "off"),
+    ];
+    settings.extend(fixed.map(|(name, value)| (name, value.to_owned())));
+    settings
+}
+
+fn initdb(cluster: &Path, binaries: &Binaries, identity: Identity, durable: bool) -> Result<(), EmbeddedError> {
+    let mut initdb = command(binaries.program("initdb"), identity);
+    initdb.arg("-D").arg(cluster).args(["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"]);
+    // The socket's directory decides who comes in. Small WAL files: the data directory starts with 29 instead of 45 MB.
+    initdb.args(["--auth-local=trust", "--auth-host=reject", "--wal-segsize=1", "--no-instructions"]);
+    if !durable {
+        initdb.arg("--no-sync");
+    }
+    run(initdb, "initdb", "")?;
+    single_user(cluster, "postgres", &format!("CREATE DATABASE {DATABASE};\n\n"), binaries, identity)
+}
+
+/// Runs statements, each ended by a blank line, without a server and without a client.
+fn single_user(
+    cluster: &Path,
+    database: &str,
+    sql: &str,
+    binaries: &Binaries,
+    identity: Identity,
+) -> Result<(), EmbeddedError> {
+    let mut postgres = command(binaries.program("postgres"), identity);
+    postgres.args(["--single", "-j", "-c", "exit_on_error=true", "-c", "log_checkpoints=off", "-D"]);
+    postgres.arg(cluster).arg(database);
+    run(postgres, "postgres --single", sql)
+}
+
+fn run(mut command: Command, program: &str, input: &str) -> Result<(), EmbeddedError> {
+    let spawn = |source| super::spawn_error(program, source);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(spawn)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that ended early tells why by itself.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(spawn)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(EmbeddedError::Command {
+        program: program.to_owned(),
+        status: output.status,
+        output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
+
+/// Creates a directory that is closed to others; one that exists is left as it is.
+fn create_private(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn remove_dir(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn give_tree(path: &Path, account: Account) -> io::Result<()> {
+    lchown(path, Some(account.uid), Some(account.gid))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give_tree(&entry?.path(), account)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! What can go wrong, said once: a code and a text for the caller, the cause for the log.
+
+use async_graphql::ErrorExtensions;
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
+
+/// The codes of `errors[].extensions.code`. `docs` of each say when a caller meets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// No valid credential, and the field or the request needs one. Sign in, then try again.
+    Unauthenticated,
+    /// The viewer lacks the permission that `extensions.needs` names.
+    Forbidden,
+    /// There is no such thing in the viewer's hospital.
+    NotFound,
+    /// An argument does not fit; the message says which and why.
+    BadUserInput,
+    /// The document costs more than a request may.
+    QueryTooComplex,
+    /// The answer took too long. Ask for less, or again later.
+    Timeout,
+    /// The server is too busy or cannot reach its database. Try again later.
+    Unavailable,
+    /// A fault of the server. `extensions.requestId` finds it in the log.
+    Internal,
+}
+
+impl ErrorCode {
+    /// The code as it stands in an answer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::NotFound => "NOT_FOUND",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::Timeout => "TIMEOUT",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// A surprise: something that is not an expected outcome of a mutation (those are `userErrors`).
+///
+/// It has no `Display`, so that a cause can never become part of an answer by accident.
+#[derive(Debug)]
+pub struct AppError {
+    code: ErrorCode,
+    message: String,
+    cause: Option<String>,
+}
+
+impl AppError {
+    /// An error whose `message` the caller may read.
+    pub fn public(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), cause: None }
+    }
+
+    /// An argument that does not fit.
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self::public(ErrorCode::BadUserInput, message)
+    }
+
+    /// No one is signed in.
+    pub fn unauthenticated() -> Self {
+        Self::public(ErrorCode::Unauthenticated, "Sign in first: send an access token in the Authorization header.")
+    }
+
+    /// A fault. `cause` goes to the log only.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Self {
+            code: ErrorCode::Internal,
+            message: "Something went wrong on our side. Give us the requestId and we will find out what.".into(),
+            cause: Some(cause.into()),
+        }
+    }
+
+    /// The code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The text for the caller.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl From<AppError> for async_graphql::Error {
+    fn from(error: AppError) -> Self {
+        if let Some(cause) = &error.cause {
+            tracing::error!(code = error.code.as_str(), cause, "a resolver failed");
+        }
+        Self::new(error.message).extend_with(|_, extensions| extensions.set("code", error.code.as_str()))
+    }
+}
+
+impl From<crate::kernel::IdError> for AppError {
+    fn from(error: crate::kernel::IdError) -> Self {
+        Self::bad_input(error.0)
+    }
+}
+
+/// SQLSTATE of a statement that was cancelled because it ran into `statement_timeout`.
+const QUERY_CANCELED: &str = "57014";
+
+impl From<DbErr> for AppError {
+    fn from(error: DbErr) -> Self {
+        match &error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => busy(&error),
+            DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause)) => match &**cause {
+                sqlx::Error::Database(database) if database.code().as_deref() == Some(QUERY_CANCELED) => {
+                    Self::public(ErrorCode::Timeout, "This took too long. Narrow the filter or ask for fewer rows.")
+                }
+                sqlx::Error::Database(database) => Self::internal(describe(database.as_ref())),
+                _ => busy(&error),
+            },
+            DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => busy(&error),
+            _ => Self::internal(error.to_string()),
+        }
+    }
+}
+
+fn busy(error: &DbErr) -> AppError {
+    AppError {
+        code: ErrorCode::Unavailable,
+        message: "The database cannot be reached just now. Try again in a few seconds.".into(),
+        cause: Some(error.to_string()),
+    }
+}
+
+/// Names the error without its DETAIL, which quotes the row.
+fn describe(error: &dyn sqlx::error::DatabaseError) -> String {
+    format!(
+        "{} ({}{})",
+        error.message(),
+        error.code().unwrap_or_default(),
+        error.constraint().map(|name| format!(", {name}")).unwrap_or_default()
+    )
+}
+
+/// The constraint that a statement violated, if that is why it failed.
+pub fn violated_constraint(error: &DbErr) -> Option<&str> {
+    match error {
+        DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause)) => match &**cause {
+            sqlx::Error::Database(database) => database.constraint(),
+            _ => None,
+        },
+        _ => None,
+    }
+}

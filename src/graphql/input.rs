@@ -1,0 +1,39 @@
+use async_graphql::{ID, Look, MaybeUndefined};
+
+use crate::error::AppError;
+use crate::kernel::IdError;
+
+/// A value that may be left out but not be null.
+///
+/// A variable that somebody forgot to fill arrives as null. Taken for "no condition", it would match everything; so it
+/// is an error.
+///
+/// # Errors
+/// When it is null; `name` says which.
+pub fn unless_null<T>(name: &str, value: MaybeUndefined<T>) -> Result<Option<T>, AppError> {
+    match value {
+        MaybeUndefined::Undefined => Ok(None),
+        MaybeUndefined::Value(value) => Ok(Some(value)),
+        MaybeUndefined::Null => {
+            Err(AppError::bad_input(format!("{name} is null. Leave it out to set no condition, or give it a value.")))
+        }
+    }
+}
+
+/// Ids of one kind.
+///
+/// # Errors
+/// When one of them is no id, or of another kind.
+pub fn ids<T>(ids: Vec<ID>, parse: impl Fn(&str) -> Result<T, IdError>) -> Result<Vec<T>, AppError> {
+    ids.iter().map(|id| parse(id).map_err(AppError::from)).collect()
+}
+
+/// Whether the selection below asks for `field`.
+pub fn wants(look: Look<'_>, field: &str) -> bool {
+    look.field(field).exists()
+}
+
+/// Whether the selection below, of a connection, asks for `field` of its nodes.
+pub fn wants_in_nodes(look: Look<'_>, field: &str) -> bool {
+    wants(look.field("nodes"), field) || wants(look.field("edges").field("node"), field)
+}

@@ -1,0 +1,39 @@
+//! The kit that every domain's GraphQL is made of: labels, connections, cursors, scalars, errors, documents.
+//!
+//! It knows nothing of patients or task logs, and nothing of SQL. A domain brings types labelled with
+//! [`access`](label::access); [`Documents`] checks each document against those labels before anything runs.
+
+mod connection;
+mod cursor;
+mod documents;
+mod input;
+pub mod label;
+mod page;
+mod scalars;
+mod scan;
+mod user_error;
+
+pub use connection::{PageInfo, TotalCount};
+pub(crate) use connection::connection;
+pub use cursor::Cursors;
+pub use documents::Documents;
+pub use input::{ids, unless_null, wants, wants_in_nodes};
+pub use page::{Page, PageArgs, PageRequest};
+pub use scalars::Date;
+pub use scan::{ScanError, ScanLimits, scan};
+pub use user_error::{Check, Fail, UserError, UserErrorCode, settle};
+
+use std::sync::Arc;
+
+use async_graphql::Context;
+
+use crate::error::AppError;
+use crate::tenancy::HospitalScope;
+
+/// The scope of the request.
+///
+/// # Errors
+/// When nobody is signed in. The labels refuse such requests earlier; this is the second answer to the same question.
+pub fn scope<'a>(ctx: &Context<'a>) -> Result<&'a Arc<HospitalScope>, AppError> {
+    ctx.data_opt::<Arc<HospitalScope>>().ok_or_else(AppError::unauthenticated)
+}

@@ -1,0 +1,14 @@
+//! The words everything else is written in: ids, roles, permissions, the viewer, the clock, clean text.
+//!
+//! Plain types without I/O. Nothing here knows about GraphQL requests, HTTP or the database.
+
+mod clock;
+mod ids;
+mod permission;
+pub mod text;
+mod viewer;
+
+pub use clock::Clock;
+pub use ids::{AccountId, GlobalId, HospitalId, IdError, Kind, PatientId, SessionId, StaffId, TaskLogId};
+pub use permission::{Permission, Role};
+pub use viewer::Viewer;

@@ -1,0 +1,18 @@
+//! The hospital wall on the server's side: the only door to SQL.
+//!
+//! A [`Database`] is the pool of the app role; it hands out no connection. A [`HospitalScope`] is one request of one
+//! viewer; it opens transactions that carry the hospital for PostgreSQL's row level security to compare:
+//! - [`HospitalScope::read`]: one snapshot for the whole request, opened when the first row is asked for;
+//! - [`HospitalScope::write`]: one transaction for one mutation.
+//!
+//! Repositories take a [`Tx`] first, so that a query without a hospital cannot be written. The one exception has a name
+//! to search for: [`Database::begin_outside_hospitals`], for sign-in, which happens before there is a hospital.
+
+mod database;
+pub mod keyset;
+mod scope;
+mod tx;
+
+pub use database::{Database, DatabaseSettings, NotSafe};
+pub use scope::{HospitalScope, LoadKey};
+pub use tx::{Tx, WriteTx};

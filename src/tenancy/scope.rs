@@ -1,0 +1,84 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sea_orm::DbErr;
+use tokio::sync::Mutex;
+
+use super::{Database, Tx, WriteTx};
+use crate::kernel::{Clock, HospitalId, Viewer};
+
+/// One request of one viewer in one hospital. Services take it first: no viewer, no service.
+#[derive(Debug)]
+pub struct HospitalScope {
+    /// Who asks.
+    pub viewer: Viewer,
+    /// What time it is.
+    pub clock: Clock,
+    database: Database,
+    snapshot: Mutex<Option<Arc<Tx>>>,
+    writes: AtomicU64,
+}
+
+/// The key under which a loader of a request keeps a row. It changes with each write of the request, so that what a
+/// mutation answers is read after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LoadKey<K> {
+    /// What is loaded.
+    pub id: K,
+    writes: u64,
+}
+
+impl HospitalScope {
+    /// The scope of a viewer. Opens no connection.
+    pub fn new(database: Database, clock: Clock, viewer: Viewer) -> Self {
+        Self { viewer, clock, database, snapshot: Mutex::new(None), writes: AtomicU64::new(0) }
+    }
+
+    /// The hospital that the request happens in.
+    pub fn hospital_id(&self) -> HospitalId {
+        self.viewer.hospital_id
+    }
+
+    /// The snapshot that all reads of this request share, opened now if it is not open.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn read(&self) -> Result<Arc<Tx>, DbErr> {
+        let mut snapshot = self.snapshot.lock().await;
+        if let Some(tx) = &*snapshot {
+            return Ok(tx.clone());
+        }
+        let tx = Arc::new(self.database.begin_in("REPEATABLE READ READ ONLY", self.hospital_id().0).await?);
+        *snapshot = Some(tx.clone());
+        Ok(tx)
+    }
+
+    /// A transaction for one change. Reads after it see it.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn write(&self) -> Result<WriteTx, DbErr> {
+        // The snapshot would be too old afterwards; and a request that held one connection while it waits for another
+        // could wait for ever, as soon as all connections are held by such requests.
+        self.close().await?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.database.begin_in("READ COMMITTED READ WRITE", self.hospital_id().0).await.map(WriteTx)
+    }
+
+    /// Ends the snapshot. A later read opens a new one.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        let taken = self.snapshot.lock().await.take();
+        match taken {
+            Some(tx) => tx.end().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The key of `id` for a loader.
+    pub fn key<K>(&self, id: K) -> LoadKey<K> {
+        LoadKey { id, writes: self.writes.load(Ordering::Relaxed) }
+    }
+}

@@ -1,0 +1,115 @@
+use std::ops::Deref;
+
+use async_graphql::async_trait::async_trait;
+use sea_orm::sqlx::{self, AssertSqlSafe, Executor, PgPool, Postgres};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_query_sqlx::SqlxValues;
+use tokio::sync::Mutex;
+
+use super::database::Counter;
+
+/// A transaction, as SeaORM sees it.
+///
+/// SeaORM's own transaction costs two round trips to open with a setting (`BEGIN`, then `set_config`); this one sends
+/// both in one.
+#[derive(Debug)]
+pub struct Tx {
+    inner: Mutex<Option<sqlx::Transaction<'static, Postgres>>>,
+    statements: Counter,
+}
+
+impl Tx {
+    /// Opens a transaction with `begin`, which may hold several statements.
+    ///
+    /// It runs in a task of its own: sqlx 0.9.0 forgets an open transaction when the future of a `BEGIN` is dropped
+    /// halfway (transact-rs/sqlx#4385), and the next user of that connection would find the last one's hospital set.
+    /// A task cannot be dropped halfway.
+    pub(super) async fn begin(pool: &PgPool, begin: String, statements: Counter) -> Result<Self, DbErr> {
+        statements.add(1);
+        let pool = pool.clone();
+        let opened = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
+        let inner = match opened {
+            Ok(Ok(transaction)) => transaction,
+            Ok(Err(sqlx::Error::PoolTimedOut)) => {
+                return Err(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout));
+            }
+            Ok(Err(error)) => return Err(DbErr::Conn(RuntimeErr::SqlxError(error.into()))),
+            Err(_) => return Err(closed()),
+        };
+        Ok(Self { inner: Mutex::new(Some(inner)), statements })
+    }
+
+    /// Ends a transaction that only read. Later use of it is an error, not a new transaction.
+    pub(super) async fn end(&self) -> Result<(), DbErr> {
+        let Some(transaction) = self.inner.lock().await.take() else { return Ok(()) };
+        self.statements.add(1);
+        transaction.commit().await.map_err(query_error)
+    }
+}
+
+/// A transaction that changes something. Dropped without [`WriteTx::commit`], it changes nothing.
+#[derive(Debug)]
+pub struct WriteTx(pub(super) Tx);
+
+impl WriteTx {
+    /// Makes the changes last.
+    ///
+    /// # Errors
+    /// When the database cannot say that it did.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.0.end().await
+    }
+}
+
+impl Deref for WriteTx {
+    type Target = Tx;
+
+    fn deref(&self) -> &Tx {
+        &self.0
+    }
+}
+
+fn closed() -> DbErr {
+    DbErr::Custom("the transaction has ended".into())
+}
+
+fn query_error(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+fn prepared(statement: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {
+    let values = statement.values.unwrap_or(sea_orm::Values(Vec::new()));
+    sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
+}
+
+macro_rules! with_connection {
+    ($self:ident, $connection:ident => $run:expr) => {{
+        let mut inner = $self.inner.lock().await;
+        let $connection = &mut **inner.as_mut().ok_or_else(closed)?;
+        $self.statements.add(1);
+        $run.await.map_err(query_error)
+    }};
+}
+
+#[async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        DbBackend::Postgres
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        with_connection!(self, c => c.execute(prepared(statement))).map(Into::into)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        with_connection!(self, c => c.execute(AssertSqlSafe(sql))).map(Into::into)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        with_connection!(self, c => c.fetch_optional(prepared(statement))).map(|row| row.map(Into::into))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        with_connection!(self, c => c.fetch_all(prepared(statement))).map(|rows| rows.into_iter().map(Into::into).collect())
+    }
+}
