@@ -43,7 +43,7 @@ impl ErrorCode {
 /// A surprise: something that is not an expected outcome of a mutation (those are `userErrors`).
 ///
 /// It has no `Display`, so that a cause can never become part of an answer by accident.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AppError {
     code: ErrorCode,
     message: String,

@@ -1,1 +1,36 @@
-//! x
+//! Patient Logger: a multi-hospital clinical task log behind one GraphQL API.
+//!
+//! # The house
+//! | room | holds | may use |
+//! |---|---|---|
+//! | [`kernel`], [`error`], [`config`] | plain types, settings | each other |
+//! | [`database`], [`packages`] | where PostgreSQL comes from | kernel, error, config |
+//! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
+//! | [`access`] | which field needs what, decided per document | nothing of ours |
+//! | [`auth`] | from a credential to a viewer | kernel, error |
+//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy |
+//! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
+//! | [`seed`] | demo and bulk data, onboarding | kernel, `entity`'s tables through the owner role |
+//! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | all but domains' insides |
+//! | [`app`] | the composition root | everything |
+//!
+//! # The way of a request
+//! `http` reads bounded bytes, `auth` turns the credential into a viewer, `graphql::Documents` scans, parses and decides
+//! the document by the labels of the schema (`access`), the reduced document runs: `query.rs`, `service.rs`, and `repo.rs`
+//! inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a null and an error at each
+//! refused path.
+
+pub mod access;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod database;
+pub mod domains;
+pub mod error;
+pub mod graphql;
+pub mod http;
+pub mod kernel;
+pub mod packages;
+pub mod seed;
+pub mod tenancy;

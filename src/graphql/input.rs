@@ -1,7 +1,16 @@
-use async_graphql::{ID, Look, MaybeUndefined};
+use async_graphql::{Enum, ID, Lookahead, MaybeUndefined};
 
 use crate::error::AppError;
 use crate::kernel::IdError;
+
+/// Which way a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum OrderDirection {
+    /// Smallest, earliest or first in the alphabet at the start.
+    Asc,
+    /// Largest, latest or last in the alphabet at the start.
+    Desc,
+}
 
 /// A value that may be left out but not be null.
 ///
@@ -20,6 +29,17 @@ pub fn unless_null<T>(name: &str, value: MaybeUndefined<T>) -> Result<Option<T>,
     }
 }
 
+/// The words of a `filter.text`; none when it is left out.
+///
+/// # Errors
+/// When it is blank, longer than 100 characters, or has control characters.
+pub fn search_words(text: Option<String>) -> Result<Vec<String>, AppError> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let text = crate::kernel::text::line(&text, 100)
+        .map_err(|_| AppError::bad_input("filter.text must have 1 to 100 printable characters."))?;
+    Ok(text.split_whitespace().map(str::to_owned).collect())
+}
+
 /// Ids of one kind.
 ///
 /// # Errors
@@ -29,11 +49,11 @@ pub fn ids<T>(ids: Vec<ID>, parse: impl Fn(&str) -> Result<T, IdError>) -> Resul
 }
 
 /// Whether the selection below asks for `field`.
-pub fn wants(look: Look<'_>, field: &str) -> bool {
+pub fn wants(look: Lookahead<'_>, field: &str) -> bool {
     look.field(field).exists()
 }
 
 /// Whether the selection below, of a connection, asks for `field` of its nodes.
-pub fn wants_in_nodes(look: Look<'_>, field: &str) -> bool {
+pub fn wants_in_nodes(look: Lookahead<'_>, field: &str) -> bool {
     wants(look.field("nodes"), field) || wants(look.field("edges").field("node"), field)
 }

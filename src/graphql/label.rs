@@ -1,5 +1,7 @@
 //! The directives that say in the schema what a field needs.
 
+#![expect(missing_docs, reason = "the macro makes items beside the functions, which carry the documentation")]
+
 use async_graphql::TypeDirective;
 
 use crate::kernel::Permission;

@@ -1,4 +1,4 @@
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::{Enum, MaybeUndefined, SimpleObject};
 use sea_orm::DbErr;
 
 use super::label::access;
@@ -142,6 +142,26 @@ impl Check {
             }
             String::new()
         })
+    }
+
+    /// A value that may be left out of a change, but not be null.
+    pub fn required<T>(&mut self, field: &str, value: MaybeUndefined<T>) -> Option<T> {
+        if value.is_null() {
+            self.refuse(UserErrorCode::Blank, field, format!("{field} cannot be empty. Leave it out to keep it as it is."));
+        }
+        value.take()
+    }
+
+    /// An e-mail address, in lower case. Whether it exists is for a letter to find out; here it only has to look like one.
+    pub fn email(&mut self, field: &str, email: &str) -> String {
+        let clean = crate::kernel::text::line(email, 254).map(|email| email.to_lowercase()).unwrap_or_default();
+        let fits = clean.split_once('@').is_some_and(|(name, host)| {
+            !name.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@')
+        });
+        if !fits || clean.contains(char::is_whitespace) {
+            self.refuse(UserErrorCode::Invalid, field, format!("{field} must be an e-mail address such as ann@example.org."));
+        }
+        clean
     }
 
     /// Goes on if nothing was noted.

@@ -116,7 +116,7 @@ impl Database {
     /// `hospital` is the text of a UUID, or empty: nothing in it can be more than that.
     fn begin(&self, mode: &str, hospital: &str) -> String {
         format!(
-            "BEGIN ISOLATION LEVEL {mode}; SELECT set_config('app.current_hospital_id', '{hospital}', true), \
+            "BEGIN {mode}; SELECT set_config('app.current_hospital_id', '{hospital}', true), \
              set_config('statement_timeout', '{}', true), set_config('lock_timeout', '2s', true), \
              set_config('idle_in_transaction_session_timeout', '10s', true)",
             self.statement_timeout.as_millis()

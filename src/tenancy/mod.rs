@@ -9,10 +9,11 @@
 //! to search for: [`Database::begin_outside_hospitals`], for sign-in, which happens before there is a hospital.
 
 mod database;
-pub mod keyset;
+mod keyset;
 mod scope;
 mod tx;
 
 pub use database::{Database, DatabaseSettings, NotSafe};
+pub use keyset::{KeyPart, Page, PageRequest, SortKey, containing};
 pub use scope::{HospitalScope, LoadKey};
 pub use tx::{Tx, WriteTx};

@@ -48,7 +48,7 @@ impl HospitalScope {
         if let Some(tx) = &*snapshot {
             return Ok(tx.clone());
         }
-        let tx = Arc::new(self.database.begin_in("REPEATABLE READ READ ONLY", self.hospital_id().0).await?);
+        let tx = Arc::new(self.database.begin_in("ISOLATION LEVEL REPEATABLE READ READ ONLY", self.hospital_id().0).await?);
         *snapshot = Some(tx.clone());
         Ok(tx)
     }
@@ -62,7 +62,7 @@ impl HospitalScope {
         // could wait for ever, as soon as all connections are held by such requests.
         self.close().await?;
         self.writes.fetch_add(1, Ordering::Relaxed);
-        self.database.begin_in("READ COMMITTED READ WRITE", self.hospital_id().0).await.map(WriteTx)
+        self.database.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", self.hospital_id().0).await.map(WriteTx)
     }
 
     /// Ends the snapshot. A later read opens a new one.

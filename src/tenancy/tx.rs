@@ -33,6 +33,7 @@ impl Tx {
             Ok(Err(sqlx::Error::PoolTimedOut)) => {
                 return Err(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout));
             }
+            Ok(Err(error @ sqlx::Error::Database(_))) => return Err(query_error(error)),
             Ok(Err(error)) => return Err(DbErr::Conn(RuntimeErr::SqlxError(error.into()))),
             Err(_) => return Err(closed()),
         };

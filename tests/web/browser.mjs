@@ -37,6 +37,9 @@ export async function launchBrowser() {
   });
 }
 
+// GraphiQL names the operation only once it has read the document, so the document is asked.
+const operationOf = (request) => request.postDataJSON()?.query?.match(/^(?:query|mutation) (\w+)/m)?.[1] ?? null;
+
 /** Opens a page of its own and records requests to other origins, console messages and GraphQL answers. */
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
@@ -45,7 +48,7 @@ export async function openPage(browser, url, options = {}) {
   context.on('request', (request) => {
     const { protocol, origin } = new URL(request.url());
     if (protocol !== 'data:' && origin !== url) seen.foreign.push(request.url());
-    if (new URL(request.url()).pathname === '/graphql') seen.operations.push(request.postDataJSON()?.operationName ?? null);
+    if (new URL(request.url()).pathname === '/graphql') seen.operations.push(operationOf(request));
   });
   context.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) seen.complaints.push(`${message.type()}: ${message.text()}`);
@@ -54,9 +57,9 @@ export async function openPage(browser, url, options = {}) {
   page.on('response', async (response) => {
     const request = response.request();
     if (new URL(response.url()).pathname !== '/graphql') return;
-    const { operationName } = request.postDataJSON() ?? {};
+    const operation = operationOf(request);
     const body = await response.json().catch(() => null);
-    seen.answers.push({ operationName, status: response.status(), body });
+    seen.answers.push({ operation, status: response.status(), body });
   });
   return { context, page, seen };
 }

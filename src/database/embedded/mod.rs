@@ -11,7 +11,7 @@
 //! process on the same data directory uses the running server. It loses its connections when the first process ends; its
 //! next [`start`] makes it the first.
 //!
-//! **Two at once**: the server itself holds the lock on its data directory, see `Home::try_lock`. A start either gets the
+//! **Two at once**: the server itself holds the lock on its data directory, see `Home::access`. A start either gets the
 //! lock and is alone with the data, or there is a server to wait for.
 //!
 //! **As root**: PostgreSQL refuses. See `Identity` for the two ways around.
@@ -25,16 +25,16 @@ mod error;
 mod process;
 
 use std::{
-    fmt, io,
+    fs::File,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::packages::Packages;
-use cluster::Home;
+use cluster::{Access, Home, Live};
 use process::{Identity, Server};
 
 pub use copy::copy_cluster;
@@ -51,7 +51,7 @@ const SUPERUSER: &str = "postgres";
 /// Part of the socket's file name only.
 const PORT: u16 = 5432;
 /// Recovery after a crash takes time, and so does the download another process may be waiting for.
-const START_TIMEOUT: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(5);
 
 /// What to start, and from what.
@@ -92,40 +92,26 @@ pub struct Embedded {
 /// See [`EmbeddedError`]; each says what to do.
 pub fn start(options: &Options) -> Result<Embedded, EmbeddedError> {
     let home = Home::open(&options.data_dir)?;
-    let deadline = Instant::now() + START_TIMEOUT;
-    loop {
-        if let Some(lock) = home.try_lock()? {
-            let (binaries, identity) = prepare(&home, options)?;
-            let socket_dir = home.socket_dir()?;
-            if let Identity::Account(account) = identity {
-                std::os::unix::fs::chown(&socket_dir, Some(account.uid), Some(account.gid))
-                    .map_err(|source| home.error(source))?;
-            }
-            let command = home.server(lock, &socket_dir, &binaries, identity, options.durable)?;
-            let server = Server::spawn(command).map_err(|source| spawn_error("postgres", source))?;
-            let embedded = Embedded { socket_dir, major: binaries.major, server: Some(server) };
-            embedded.wait_until_ready(&home, deadline)?;
-            tracing::info!(
-                version = binaries.version,
-                data_dir = %home.directory.display(),
-                "embedded PostgreSQL {} is running",
-                binaries.version
-            );
-            return Ok(embedded);
-        }
-        if let (Some(live), Some(major)) = (home.live(), home.major()?) {
+    let lock = match home.access(File::try_lock)? {
+        Access::Alone(lock) => lock,
+        Access::Shared(live) => {
+            let Live { pid, socket_dir } = live;
             tracing::warn!(
-                pid = live.pid,
-                "another process runs the embedded PostgreSQL (process {}); it ends with that process",
-                live.pid
+                pid,
+                "using the embedded PostgreSQL of another process (server {pid}); it ends with that process"
             );
-            return Ok(Embedded { socket_dir: live.socket_dir, major, server: None });
+            let major = home.major()?.unwrap_or_default();
+            return Ok(Embedded { socket_dir, major, server: None });
         }
-        if Instant::now() > deadline {
-            return Err(EmbeddedError::Busy { data_dir: home.directory });
-        }
-        thread::sleep(POLL);
-    }
+    };
+    let (binaries, identity) = prepare(&home, options)?;
+    let (command, socket_dir) = home.server(lock, &binaries, identity, options.durable)?;
+    let server = Server::spawn(command).map_err(|error| EmbeddedError::Spawn("postgres", error))?;
+    let embedded = Embedded { socket_dir, major: binaries.major, server: Some(server) };
+    embedded.wait_until_ready(&home)?;
+    let (version, data_dir) = (binaries.version, home.directory.display());
+    tracing::info!(version, %data_dir, "the embedded PostgreSQL {version} is running");
+    Ok(embedded)
 }
 
 /// Makes the cluster of a data directory without starting it, unless it is there: a seed for [`copy_cluster`].
@@ -134,18 +120,16 @@ pub fn start(options: &Options) -> Result<Embedded, EmbeddedError> {
 /// As [`start`].
 pub fn initialise(options: &Options) -> Result<(), EmbeddedError> {
     let home = Home::open(&options.data_dir)?;
-    let lock = home.lock_file()?;
-    lock.lock().map_err(|source| home.error(source))?;
-    prepare(&home, options).map(drop)
+    if let Access::Alone(_lock) = home.access(File::try_lock)? {
+        prepare(&home, options)?;
+    }
+    Ok(())
 }
 
 /// With the lock taken: programs found, cluster made, roles up to date.
 fn prepare(home: &Home, options: &Options) -> Result<(binaries::Binaries, Identity), EmbeddedError> {
     let identity = Identity::choose(&home.directory, options.user_namespace)?;
     let binaries = binaries::find(options, home.major()?, identity)?;
-    if let Identity::Account(account) = identity {
-        home.give_to(account)?;
-    }
     home.prepare(&binaries, identity, options.durable)?;
     Ok((binaries, identity))
 }
@@ -188,20 +172,22 @@ impl Embedded {
 
     /// Every part is written out, as clients fill what is missing from `PG…` variables.
     fn url(&self, role: &str, database: &str) -> String {
-        let encoded = |text: &dyn fmt::Display| utf8_percent_encode(&text.to_string(), NON_ALPHANUMERIC).to_string();
-        let (database, host) = (encoded(&database), encoded(&self.socket_dir.display()));
+        const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'.');
+        let socket_dir = self.socket_dir.display().to_string();
+        let (database, host) = (utf8_percent_encode(database, ENCODED), utf8_percent_encode(&socket_dir, ENCODED));
         format!("postgres://{role}@localhost:{PORT}/{database}?host={host}&sslmode=disable")
     }
 
-    fn wait_until_ready(&self, home: &Home, deadline: Instant) -> Result<(), EmbeddedError> {
+    fn wait_until_ready(&self, home: &Home) -> Result<(), EmbeddedError> {
         let Some(server) = &self.server else { return Ok(()) };
+        let deadline = Instant::now() + TIMEOUT;
         while !server.has_ended() && Instant::now() < deadline {
             if home.live().is_some_and(|live| live.pid == server.pid()) {
                 return Ok(());
             }
             thread::sleep(POLL);
         }
-        Err(EmbeddedError::Start { log: home.log(), tail: home.log_tail() })
+        Err(EmbeddedError::Start(home.log(), home.log_tail()))
     }
 }
 
@@ -211,14 +197,4 @@ impl Drop for Embedded {
             server.stop();
         }
     }
-}
-
-fn spawn_error(program: &str, source: io::Error) -> EmbeddedError {
-    let hint = match source.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "; if this is root, PostgreSQL runs as another account here, which has to be able to reach the data directory and the programs"
-        }
-        _ => "",
-    };
-    EmbeddedError::Spawn { program: program.to_owned(), source, hint }
 }

@@ -1,8 +1,12 @@
 //! Child processes: as whom they run, and that none of them outlives us.
 
 use std::{
-    fs, io,
-    os::unix::{fs::MetadataExt, process::CommandExt},
+    fs::{self, File},
+    io,
+    os::unix::{
+        fs::{MetadataExt, fchown, lchown},
+        process::CommandExt,
+    },
     path::Path,
     process::{Command, ExitStatus},
     sync::{
@@ -24,8 +28,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// An account by its numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Account {
-    pub uid: u32,
-    pub gid: u32,
+    uid: u32,
+    gid: u32,
 }
 
 /// As whom PostgreSQL runs. It refuses to be root, so root needs a way out.
@@ -43,12 +47,11 @@ pub(super) enum Identity {
 impl Identity {
     /// Root takes the account that owns the data directory; where root owns it, a user namespace if the kernel grants one
     /// (containers often forbid it), else an account that has no rights.
-    pub fn choose(data_dir: &Path, user_namespace: bool) -> Result<Self, EmbeddedError> {
+    pub(super) fn choose(data_dir: &Path, user_namespace: bool) -> Result<Self, EmbeddedError> {
         if !geteuid().is_root() {
             return Ok(Self::Caller);
         }
-        let owner = fs::metadata(data_dir)
-            .map_err(|source| EmbeddedError::DataDir { path: data_dir.to_owned(), source })?;
+        let owner = fs::metadata(data_dir).map_err(|error| EmbeddedError::DataDir(data_dir.to_owned(), error))?;
         if owner.uid() != 0 {
             return Ok(Self::Account(Account { uid: owner.uid(), gid: owner.gid() }));
         }
@@ -61,7 +64,41 @@ impl Identity {
         {
             return Ok(namespace);
         }
-        Ok(Self::Account(account))
+        // Can the process become that account, and can the account come to the data directory?
+        let (account, place) = (Self::Account(account), data_dir.parent().unwrap_or(data_dir));
+        match command("true", account).current_dir(place).status() {
+            Ok(_) => Ok(account),
+            Err(error) => Err(EmbeddedError::Root(format!(
+                "user namespaces are forbidden, and the account `postgres` or `nobody` cannot enter {} ({error})",
+                place.display()
+            ))),
+        }
+    }
+
+    /// Gives a file or directory that we made to the account that the server runs as.
+    pub(super) fn give(self, file: &File) -> io::Result<()> {
+        match self {
+            Self::Account(Account { uid, gid }) => fchown(file, Some(uid), Some(gid)),
+            Self::Caller | Self::Namespace(_) => Ok(()),
+        }
+    }
+
+    /// Gives a whole tree to that account if it is root's, as after an earlier run in a user namespace. A tree that is the
+    /// account's own is not walked: there the account could lead us to files that are not its own.
+    pub(super) fn give_tree(self, path: &Path) -> io::Result<()> {
+        let found = fs::symlink_metadata(path)?;
+        if let Self::Account(Account { uid, gid }) = self
+            && found.uid() == 0
+        {
+            if found.is_dir() {
+                for entry in fs::read_dir(path)? {
+                    self.give_tree(&entry?.path())?;
+                }
+            }
+            // The directory goes last: until then only root comes in.
+            lchown(path, Some(uid), Some(gid))?;
+        }
+        Ok(())
     }
 }
 
@@ -90,8 +127,12 @@ pub(super) fn command(program: impl AsRef<Path>, identity: Identity) -> Command 
     if let Identity::Account(Account { uid, gid }) = identity {
         command.uid(uid).gid(gid);
     }
-    #[cfg(target_os = "linux")]
-    before_exec(&mut command, identity);
+    // Its whole range is this one number: our uid outside is that of the account inside.
+    let uid_map = match identity {
+        Identity::Namespace(account) => Some(format!("{} {} 1", account.uid, geteuid().as_raw())),
+        Identity::Caller | Identity::Account(_) => None,
+    };
+    before_exec(&mut command, uid_map);
     command
 }
 
@@ -101,7 +142,7 @@ pub(super) fn command(program: impl AsRef<Path>, identity: Identity) -> Command 
 /// [`Server::spawn`].
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "no safe interface runs anything between fork and exec")]
-fn before_exec(command: &mut Command, identity: Identity) {
+fn before_exec(command: &mut Command, uid_map: Option<String>) {
     use rustix::{
         fs::{Mode, OFlags, open},
         process::{getppid, set_parent_process_death_signal},
@@ -109,10 +150,6 @@ fn before_exec(command: &mut Command, identity: Identity) {
     };
 
     let parent = Pid::from_raw(std::process::id().cast_signed());
-    let uid_map = match identity {
-        Identity::Namespace(account) => Some(format!("{} {} 1", account.uid, geteuid().as_raw())),
-        Identity::Caller | Identity::Account(_) => None,
-    };
     let prepare = move || -> io::Result<()> {
         if let Some(uid_map) = &uid_map {
             // SAFETY: a new user namespace shares no file descriptors and no memory with anyone else.
@@ -130,6 +167,10 @@ fn before_exec(command: &mut Command, identity: Identity) {
     unsafe { command.pre_exec(prepare) };
 }
 
+/// Other systems have neither.
+#[cfg(not(target_os = "linux"))]
+fn before_exec(_command: &mut Command, _uid_map: Option<String>) {}
+
 /// A server that this process started.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -141,15 +182,13 @@ pub(super) struct Server {
 impl Server {
     /// Starts the server from a thread of its own, which then waits for it. The thread lives as long as the server does,
     /// as the signal at our death is tied to it.
-    pub fn spawn(mut command: Command) -> io::Result<Self> {
+    pub(super) fn spawn(mut command: Command) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel();
         let stopping = Arc::new(AtomicBool::new(false));
         let expected = Arc::clone(&stopping);
         let watcher = thread::Builder::new().name("postgres".to_owned()).spawn(move || {
-            let mut child = command.spawn().inspect_err(|error| {
-                // The caller gets the error by joining; what it receives is only that no process came.
-                tracing::debug!(%error, "PostgreSQL was not started");
-            })?;
+            // An error reaches the caller below, by joining.
+            let mut child = command.spawn()?;
             // Our copy of the lock goes: from here the server alone holds it.
             drop(command);
             // Nobody receives any more only when the caller is gone, and then the process is ending.
@@ -170,16 +209,16 @@ impl Server {
         }
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(super) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }
 
-    pub fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.watcher.is_finished()
     }
 
     /// Fast shutdown, and an immediate one if that takes too long. Nothing committed is lost by either.
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         for signal in [Signal::INT, Signal::QUIT] {
             if !self.has_ended() && kill_process(self.pid, signal).is_ok() {

@@ -28,9 +28,9 @@
   signIn(input: $input) {
     accessToken
     expiresAt
-    viewer { staff { name role } hospital { name slug } permissions }
+    viewer { name role hospital { name } permissions }
     choices { slug name }
-    userErrors { code message field }
+    userErrors { message }
   }
 }`;
 
@@ -125,10 +125,13 @@
   let example = null; // a patient of the signed-in hospital, for {{patientId}} and {{mrn}}
 
   async function examplePatient() {
-    example ??= await post(
-      { query: 'query PatientForThePlaceholders { taskLogs(first: 1) { nodes { patient { id mrn } } } }' },
-      authorization(),
-    ).then(({ answer }) => answer.data?.taskLogs?.nodes?.[0]?.patient ?? null);
+    if (example) return example;
+    const query = `query PatientForThePlaceholders {
+  patients(first: 10, filter: { statuses: [ADMITTED] }) { nodes { id mrn taskLogs(first: 1) { nodes { id } } } }
+}`;
+    const { answer } = await post({ query }, authorization());
+    const patients = answer.data?.patients?.nodes ?? [];
+    example = patients.find((patient) => patient.taskLogs?.nodes.length > 0) ?? patients[0] ?? null;
     return example;
   }
 
@@ -150,11 +153,13 @@
     const introspection = operationName === 'IntrospectionQuery';
     const own = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
     const send = () => post(body, { ...(own ? {} : authorization()), ...headers });
-    let body = { query, variables, operationName: operationName || undefined };
+    // For a moment after a change of tabs GraphiQL still names the operation of the last one.
+    const names = operationsOf(query).map(({ name }) => name);
+    const body = { query, variables, operationName: names.includes(operationName) ? operationName : undefined };
     const started = performance.now();
     try {
       if (!own && session?.person && expired()) await renew().catch(() => {});
-      body = { ...body, variables: await fill(variables) };
+      body.variables = await fill(variables);
       let reply = await send();
       // A token can end before its time, for instance when the server was started anew. Nothing was run: ask again.
       if (!own && session?.person && turnedAway(reply)) {
@@ -236,9 +241,9 @@
     el('who').hidden = !session;
     if (!settings.demo) el('sign-in').hidden = session !== null;
     if (!session) return;
-    const { staff, hospital, permissions = [] } = session.viewer ?? {};
-    el('who-name').textContent = staff?.name ?? 'Signed in';
-    el('who-role').textContent = words(staff?.role);
+    const { name, role, hospital, permissions = [] } = session.viewer ?? {};
+    el('who-name').textContent = name ?? 'Signed in';
+    el('who-role').textContent = words(role);
     el('who-hospital').textContent = hospital?.name ?? '';
     el('may-count').textContent = `${permissions.length} permissions`;
     el('may-list').replaceChildren(...permissions.map((name) => make('li', { textContent: name })));
@@ -281,32 +286,37 @@
   let text = ''; // of the open tab
   let schemaKnown = false;
 
-  // The operations at depth 0 of a document, as keywords: 'query', 'mutation', 'subscription'.
+  // The operations of a document, as { kind: 'query' | 'mutation' | 'subscription', name }.
   function operationsOf(source) {
     const bare = source.replace(/"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*/g, ' ');
-    const kinds = [];
+    const operations = [];
     let depth = 0;
-    let open = false; // between an operation's keyword and its selection
-    for (const [token] of bare.matchAll(/[{}()[\]]|[A-Za-z_]\w*/g)) {
-      if (token === '{' && depth === 0 && !open) kinds.push('query');
+    let header = ''; // what stands between two selections at depth 0
+    for (const [token] of bare.matchAll(/[{}()[\]]|[\w@$]+/g)) {
+      if (depth === 0 && token === '{') {
+        const [, kind, name] = header.match(/^(\w+) ?(\w+)?/) ?? [null, 'query'];
+        if (kind !== 'fragment') operations.push({ kind, name });
+        header = '';
+      } else if (depth === 0 && /\w/.test(token)) {
+        header += `${token} `;
+      }
       if ('{(['.includes(token)) depth += 1;
-      else if ('})]'.includes(token)) { depth -= 1; if (token === '}' && depth === 0) open = false; }
-      else if (depth === 0 && !open && /^(query|mutation|subscription|fragment)$/.test(token)) { open = true; if (token !== 'fragment') kinds.push(token); }
+      else if ('})]'.includes(token)) depth -= 1;
     }
-    return kinds;
+    return operations;
   }
 
   // A new person sees the open tab at once, when that only reads. A mutation is never run by itself.
   function afterSignIn(patience = 100) {
     if (!schemaKnown) document.querySelector('button[aria-label^="Re-fetch GraphQL schema"]')?.click();
     const run = document.querySelector('.graphiql-execute-button');
-    const kinds = operationsOf(text);
+    const operations = operationsOf(text);
     if (!run || !document.querySelector('.graphiql-editor .view-line')) {
       if (patience > 0) setTimeout(afterSignIn, 100, patience - 1);
-    } else if (kinds.length === 1 && kinds[0] === 'query' && run.getAttribute('aria-label').startsWith('Execute')) {
+    } else if (operations.length === 1 && operations[0].kind === 'query' && run.getAttribute('aria-label').startsWith('Execute')) {
       run.click();
     } else {
-      say('idle', `Signed in as ${session?.viewer?.staff?.name ?? 'you'}. Run an operation to see what you may read.`);
+      say('idle', `Signed in as ${session?.viewer?.name ?? 'you'}. Run an operation to see what you may read.`);
     }
   }
 
@@ -330,6 +340,22 @@
     get length() { return sessionStorage.length; },
     clear: () => Object.keys(sessionStorage).filter((key) => key.startsWith('graphiql:')).forEach((key) => sessionStorage.removeItem(key)),
   };
+
+  // After a reload GraphiQL looks for the tab of its last edit, and opens an empty one when nothing was edited. This tells
+  // it which tab was open. Gives that tab's text.
+  function reopen() {
+    try {
+      const { tabs, activeTabIndex } = JSON.parse(storage.getItem('graphiql:tabState'));
+      const { query, variables } = tabs[activeTabIndex];
+      storage.setItem('graphiql:query', query);
+      if (variables) storage.setItem('graphiql:variables', variables);
+      else storage.removeItem('graphiql:variables');
+      return query;
+    } catch {
+      storage.clear();
+      return null;
+    }
+  }
 
   async function start() {
     showPeople();
@@ -356,8 +382,8 @@
       getWorker: (_, label) => new Worker(`${assets}${{ graphql: 'graphql', json: 'json' }[label] ?? 'editor'}.worker.js`, { name: label, type: 'module' }),
     };
     const operations = await fetch(`${assets}operations.graphql`).then((response) => (response.ok ? response.text() : ''));
-    const tabs = operations ? tabsOf(operations) : [{ query: '{ viewer { staff { name role } } }\n' }];
-    text = tabs[0].query;
+    const tabs = operations ? tabsOf(operations) : [{ query: '{ viewer { name role } }\n' }];
+    text = reopen() ?? tabs[0].query;
     const root = el('root');
     if (!globalThis.YogaGraphiQL) {
       problem('GraphiQL itself did not load. Reload the page; if that does not help, look at the server’s log.');

@@ -1,0 +1,88 @@
+//! The composition root: the only file that knows every room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{SDLExportOptions, ValidationMode};
+
+use crate::access::{Access, Caller, Limits, Permissions};
+use crate::auth::{Passwords, SigningKey, Tokens};
+use crate::domains::accounts::SignIn;
+use crate::domains::{self, ApiSchema};
+use crate::graphql::{Cursors, Documents, ScanLimits};
+use crate::kernel::{Clock, Permission, Role, Viewer};
+use crate::tenancy::Database;
+
+/// Bytes for parsed and decided documents.
+const DOCUMENT_CACHE: u64 = 16 * 1024 * 1024;
+
+/// Everything that a request needs.
+pub struct App {
+    /// The API.
+    pub schema: ApiSchema,
+    /// Decides documents.
+    pub documents: Documents,
+    /// Turns credentials into viewers.
+    pub tokens: Tokens,
+    /// The database.
+    pub database: Database,
+    /// The time.
+    pub clock: Clock,
+    permissions: Vec<(Role, Permissions)>,
+}
+
+/// Why the program cannot be put together: a fault of its code, which its tests find.
+#[derive(Debug, thiserror::Error)]
+#[error("the schema has {} fault(s):\n{}", .0.len(), .0.join("\n"))]
+pub struct SchemaFaults(Vec<String>);
+
+impl App {
+    /// Puts the server together.
+    ///
+    /// # Errors
+    /// When a field has no label, or labels contradict each other.
+    pub fn new(database: Database, key: &SigningKey, token_lifetime: Duration, clock: Clock) -> Result<Self, SchemaFaults> {
+        let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
+        let permissions = Role::ALL.map(|role| (role, access.permissions(role.permissions().map(Permission::name)))).into();
+        let passwords = Passwords::new();
+        let tokens = Tokens::new(key, token_lifetime, clock.clone());
+        let sign_in = SignIn {
+            database: database.clone(),
+            passwords: passwords.clone(),
+            tokens: tokens.clone(),
+            clock: clock.clone(),
+        };
+        // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
+        // only have to let them through.
+        let schema = domains::schema()
+            .validation_mode(ValidationMode::Strict)
+            .limit_recursive_depth(64)
+            .data(passwords)
+            .data(sign_in)
+            .data(Cursors::new(key.derive("cursors")))
+            .finish();
+        let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
+        Ok(Self { schema, documents, tokens, database, clock, permissions })
+    }
+
+    /// What the labels ask about a viewer; `None` is somebody who is not signed in.
+    pub fn caller(&self, viewer: Option<&Viewer>) -> Caller {
+        let held = viewer.and_then(|viewer| self.permissions.iter().find(|(role, _)| *role == viewer.role));
+        Caller {
+            held: held.map_or(Permissions::NONE, |(_, permissions)| *permissions),
+            signed_in: viewer.is_some(),
+            introspection: true,
+        }
+    }
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("App")
+    }
+}
+
+/// The schema as text: what `schema.graphql` holds and what [`Access`] enforces.
+pub fn sdl() -> String {
+    domains::schema().finish().sdl_with_options(SDLExportOptions::new().include_specified_by().prefer_single_line_descriptions())
+}

@@ -1,0 +1,135 @@
+//! `patient-logger serve`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use tokio::net::TcpListener;
+
+use super::{CliError, runtime};
+use crate::app::App;
+use crate::auth::{Passwords, SigningKey};
+use crate::config::{ServeSettings, Switch};
+use crate::database::{self, Direction, Store};
+use crate::http::graphiql::{Demo, Graphiql, Persona};
+use crate::http::{self, HttpState, Limits};
+use crate::kernel::Clock;
+use crate::seed::{self, DEMO_PASSWORD, DEMO_PEOPLE};
+use crate::tenancy::Database;
+
+pub(super) fn run(settings: &ServeSettings) -> Result<(), CliError> {
+    let embedded = settings.store.database_url.is_none();
+    if embedded && !settings.listen.ip().is_loopback() {
+        return Err(CliError::Other(format!(
+            "LISTEN={} would show the private PostgreSQL with its demo sign-ins to the network. Listen on 127.0.0.1, or set \
+             DATABASE_URL to a database for real use",
+            settings.listen
+        )));
+    }
+    let key = signing_key(settings)?;
+    let store = Store::open(&settings.store)?;
+    let served = runtime()?.block_on(serve(settings, &store, &key));
+    if let Some(embedded) = store.embedded {
+        embedded.stop();
+    }
+    served
+}
+
+fn signing_key(settings: &ServeSettings) -> Result<SigningKey, CliError> {
+    match (&settings.token_private_key_file, &settings.store.database_url) {
+        (Some(path), _) => Ok(SigningKey::read(path)?),
+        (None, None) => {
+            let directory = settings.store.data_dir();
+            std::fs::create_dir_all(&directory)
+                .map_err(|error| CliError::Other(format!("DATA_DIR {} cannot be made: {error}", directory.display())))?;
+            Ok(SigningKey::read_or_make(&directory.join("token-key.pem"))?)
+        }
+        (None, Some(_)) => Err(CliError::Other(
+            "TOKEN_PRIVATE_KEY_FILE is not set: with DATABASE_URL the key that signs access tokens must be yours, the same for \
+             every server. Make one with `openssl genpkey -algorithm ed25519 -out token-key.pem`"
+                .into(),
+        )),
+    }
+}
+
+async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Result<(), CliError> {
+    let clock = Clock::system();
+    let stop = stop_signal()?;
+    if let Some(owner_url) = &store.owner_url {
+        database::migrate(owner_url, Direction::Up).await?;
+    }
+    let demo = store.embedded.is_some() && settings.demo_data == Switch::On;
+    if demo {
+        let password_hash = Passwords::new().hash(DEMO_PASSWORD).await?;
+        seed::demo(store.owner_url()?, &password_hash, clock.now()).await?;
+    }
+    let database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
+    let lifetime = Duration::from_secs(settings.access_token_lifetime * 60);
+    let app = Arc::new(App::new(database.clone(), key, lifetime, clock)?);
+
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))
+    })?;
+    let address = listener.local_addr().map_err(|error| CliError::Other(error.to_string()))?;
+    let mut state = HttpState::new(app);
+    state.request_timeout = Duration::from_secs(settings.request_timeout);
+    state.max_body_bytes = usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX);
+    state.cors_origins = settings.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    state.graphiql = (settings.graphiql == Switch::On).then(|| explorer(settings, demo));
+    let limits = Limits {
+        connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
+        drain: Duration::from_secs(settings.shutdown_timeout),
+    };
+    greet(&format!("http://{address}"), state.graphiql.is_some(), demo);
+    http::serve(listener, state, limits, stop).await;
+    database.close().await;
+    Ok(())
+}
+
+/// The page, and GraphiQL for it as soon as it is there: the API does not wait for a download.
+fn explorer(settings: &ServeSettings, demo: bool) -> Arc<Graphiql> {
+    let people = DEMO_PEOPLE.iter().map(|person| Persona { label: person.label, email: person.email, hospital: person.hospital });
+    let demo = demo.then(|| Demo { password: DEMO_PASSWORD, people: people.collect() });
+    let graphiql = Arc::new(Graphiql::new(demo.as_ref()));
+    let (loading, packages) = (graphiql.clone(), settings.store.packages());
+    // A thread of its own: the runtime would wait for the download when the server is told to stop.
+    std::thread::spawn(move || loading.load(&packages));
+    graphiql
+}
+
+/// Done at SIGTERM or SIGINT. A second one ends the process at once.
+fn stop_signal() -> Result<impl Future<Output = ()>, CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error: std::io::Error| CliError::Other(format!("signals cannot be handled: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::info!("stopping: running requests may finish");
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            std::process::exit(1);
+        });
+    })
+}
+
+fn greet(address: &str, graphiql: bool, demo: bool) {
+    println!("\nPatient Logger serves {address}/graphql");
+    if graphiql {
+        println!("\n  Explore    {address}/graphiql");
+    }
+    if demo {
+        println!("\n  Sign in    password {DEMO_PASSWORD}");
+        for person in DEMO_PEOPLE {
+            println!("             {:<28} {}", person.email, person.label);
+        }
+        println!("\n  Try this in GraphiQL, signed in as clinician@riverside.example:\n\n{EXAMPLE}\n");
+    }
+    println!("  Stop with Ctrl-C.\n");
+}
+
+const EXAMPLE: &str = "    {
+      taskLogs(first: 3) {
+        nodes { taskType description completedAt patient { firstName lastName room contactPhone } clinician { name } }
+      }
+    }";

@@ -1,0 +1,34 @@
+//! Hospitals: the walls. A viewer sees one, the own.
+//!
+//! Hospitals are onboarded by `patient-logger hospital create`, not through the API: who could ask for it belongs to none.
+
+mod object;
+mod query;
+mod repo;
+
+use async_graphql::Context;
+
+pub(super) use super::Nothing as Mutation;
+pub(super) use super::no_loaders as loaders;
+pub use object::Hospital;
+pub use query::Query;
+
+use crate::error::AppError;
+use crate::graphql::scope;
+use crate::kernel::HospitalId;
+use crate::tenancy::HospitalScope;
+
+/// The viewer's hospital.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn current(scope: &HospitalScope) -> Result<Hospital, AppError> {
+    let row = repo::current(&*scope.read().await?, scope.hospital_id()).await?;
+    row.map(Hospital::new).ok_or_else(AppError::unauthenticated)
+}
+
+/// The hospital with this id, if it is the viewer's.
+pub(super) async fn by_id(ctx: &Context<'_>, id: HospitalId) -> Result<Option<Hospital>, AppError> {
+    let scope = scope(ctx)?;
+    if id == scope.hospital_id() { current(scope).await.map(Some) } else { Ok(None) }
+}

@@ -1,0 +1,135 @@
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::input::{PatientOrderField, PatientSort, PatientStatus};
+use super::repo::PatientRow;
+use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
+use crate::graphql::label::{access, semantic_non_null};
+use crate::graphql::{Date, PageArgs, connection};
+use crate::kernel::{PatientId, Permission};
+use crate::tenancy::{KeyPart, SortKey};
+
+/// A patient of your hospital.
+#[derive(Clone, Debug)]
+pub struct Patient(Arc<PatientRow>);
+
+connection!(PatientConnection, PatientEdge, Patient, ReadPatients, "patients");
+
+impl Patient {
+    pub(super) fn new(row: PatientRow) -> Self {
+        Self(Arc::new(row))
+    }
+
+    /// The id.
+    pub fn patient_id(&self) -> PatientId {
+        PatientId(self.0.id)
+    }
+}
+
+impl PatientSort {
+    /// What a patient sorts by in this order.
+    pub(super) fn key(self) -> fn(&Patient) -> SortKey {
+        match self.field {
+            PatientOrderField::Name => |Patient(row)| {
+                SortKey(vec![KeyPart::Text(row.last_name.clone()), KeyPart::Text(row.first_name.clone()), KeyPart::Id(row.id)])
+            },
+            PatientOrderField::Mrn => |Patient(row)| SortKey(vec![KeyPart::Text(row.mrn.clone()), KeyPart::Id(row.id)]),
+            PatientOrderField::CreatedAt => |Patient(row)| SortKey(vec![KeyPart::Time(row.created_at), KeyPart::Id(row.id)]),
+        }
+    }
+}
+
+/// A patient of your hospital.
+#[Object(directive = access::apply(Permission::ReadPatients))]
+impl Patient {
+    /// Identifies the patient in the whole API.
+    pub async fn id(&self) -> ID {
+        self.patient_id().to_string().into()
+    }
+
+    /// Medical record number, unique in the hospital.
+    #[graphql(directive = access::apply(Permission::ReadPatientIdentity), directive = semantic_non_null::apply())]
+    async fn mrn(&self) -> Option<&str> {
+        Some(&self.0.mrn)
+    }
+
+    /// First name.
+    #[graphql(directive = access::apply(Permission::ReadPatientIdentity), directive = semantic_non_null::apply())]
+    async fn first_name(&self) -> Option<&str> {
+        Some(&self.0.first_name)
+    }
+
+    /// Last name.
+    #[graphql(directive = access::apply(Permission::ReadPatientIdentity), directive = semantic_non_null::apply())]
+    async fn last_name(&self) -> Option<&str> {
+        Some(&self.0.last_name)
+    }
+
+    /// Date of birth.
+    #[graphql(directive = access::apply(Permission::ReadPatientIdentity), directive = semantic_non_null::apply())]
+    async fn date_of_birth(&self) -> Option<Date> {
+        Some(Date(self.0.date_of_birth))
+    }
+
+    /// Room; null when there is none.
+    async fn room(&self) -> Option<&str> {
+        self.0.room.as_deref()
+    }
+
+    /// Whether the patient is in the hospital.
+    async fn status(&self) -> PatientStatus {
+        self.0.status.into()
+    }
+
+    /// Telephone number of the patient or the family; null when none is known.
+    #[graphql(directive = access::apply(Permission::ReadPatientContact))]
+    async fn contact_phone(&self) -> Option<&str> {
+        self.0.contact_phone.as_deref()
+    }
+
+    /// E-mail address of the patient or the family; null when none is known.
+    #[graphql(directive = access::apply(Permission::ReadPatientContact))]
+    async fn contact_email(&self) -> Option<&str> {
+        self.0.contact_email.as_deref()
+    }
+
+    /// When the record was archived; null while it is in use.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.archived_at
+    }
+
+    /// When the record was made.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When the record last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// Counts changes, from 1. Send it as `expectedVersion` with a change.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// What was done for the patient, most recently completed first unless `orderBy` says otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = access::apply(Permission::ReadTaskLogs), directive = semantic_non_null::apply())]
+    async fn task_logs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which of the patient's task logs; all when left out.")] filter: MaybeUndefined<TaskLogFilter>,
+        #[graphql(desc = "In which order; most recently completed first when left out.")] order_by: Option<TaskLogOrder>,
+        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
+        #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End in front of this cursor; goes with last.")] before: Option<String>,
+    ) -> Result<Option<TaskLogConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(task_logs::of(ctx, Parent::Patient(self.patient_id()), filter, order_by, page).await?))
+    }
+}

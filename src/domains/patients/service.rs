@@ -1,0 +1,193 @@
+use chrono::NaiveDate;
+use sea_orm::{DbErr, Set};
+use uuid::Uuid;
+
+use super::input::{ArchivePatientInput, CreatePatientInput, PatientSort, UpdatePatientInput};
+use super::object::Patient;
+use super::repo::{self, Criteria, PatientChange, PatientRow, PatientStatusRow};
+use crate::domains::idempotency_keys::{self, Claim};
+use crate::error::{AppError, violated_constraint};
+use crate::graphql::{Check, Fail, UserError, UserErrorCode};
+use crate::kernel::{PatientId, text};
+use crate::tenancy::{HospitalScope, Page, PageRequest};
+
+const NAME: usize = 100;
+const ROOM: usize = 10;
+const PHONE: usize = 32;
+
+pub(super) async fn list(
+    scope: &HospitalScope,
+    criteria: &Criteria,
+    sort: PatientSort,
+    page: &PageRequest,
+) -> Result<Page<Patient>, AppError> {
+    let rows = repo::list(&*scope.read().await?, criteria, sort, page).await?;
+    Ok(page.page(rows).map(Patient::new))
+}
+
+pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
+    Ok(repo::count(&*scope.read().await?, criteria).await?)
+}
+
+pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<PatientId>) -> Result<Vec<Patient>, AppError> {
+    ids.sort_unstable();
+    ids.dedup();
+    let rows = repo::by_ids(&*scope.read().await?, ids).await?;
+    Ok(rows.into_iter().map(Patient::new).collect())
+}
+
+pub(super) async fn by_mrn(scope: &HospitalScope, mrn: &str) -> Result<Option<Patient>, AppError> {
+    Ok(repo::by_mrn(&*scope.read().await?, mrn).await?.map(Patient::new))
+}
+
+pub(super) async fn create(scope: &HospitalScope, input: CreatePatientInput, fingerprint: &str) -> Result<Patient, Fail> {
+    let now = scope.clock.now();
+    let mut check = Check::default();
+    let row = PatientRow {
+        hospital_id: scope.hospital_id().0,
+        id: Uuid::now_v7(),
+        mrn: mrn(&mut check, &input.mrn),
+        first_name: check.text("firstName", &input.first_name, NAME, text::line),
+        last_name: check.text("lastName", &input.last_name, NAME, text::line),
+        date_of_birth: date_of_birth(&mut check, input.date_of_birth.0, now.date_naive()),
+        room: input.room.map(|room| check.text("room", &room, ROOM, text::line)),
+        status: input.status.map_or(PatientStatusRow::Admitted, Into::into),
+        contact_phone: input.contact_phone.map(|phone| check.text("contactPhone", &phone, PHONE, text::line)),
+        contact_email: input.contact_email.map(|email| check.email("contactEmail", &email)),
+        archived_at: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    check.done()?;
+    let tx = scope.write().await?;
+    let key = input.idempotency_key.as_deref();
+    let claim = idempotency_keys::claim(scope, &tx, "createPatient", key, fingerprint, row.id).await?;
+    let row = match claim {
+        Claim::New => repo::insert(&tx, row).await.map_err(mrn_taken)?,
+        Claim::Done(id) => repo::lock(&tx, scope.hospital_id(), PatientId(id)).await?.ok_or_else(not_found)?,
+    };
+    tx.commit().await?;
+    Ok(Patient::new(row))
+}
+
+pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> Result<Patient, Fail> {
+    let id = PatientId::parse(&input.id)?;
+    let tx = scope.write().await?;
+    let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
+    still(&row, input.expected_version)?;
+
+    let now = scope.clock.now();
+    let mut check = Check::default();
+    let mut new = row.clone();
+    if let Some(value) = check.required("mrn", input.mrn) {
+        new.mrn = mrn(&mut check, &value);
+    }
+    if let Some(value) = check.required("firstName", input.first_name) {
+        new.first_name = check.text("firstName", &value, NAME, text::line);
+    }
+    if let Some(value) = check.required("lastName", input.last_name) {
+        new.last_name = check.text("lastName", &value, NAME, text::line);
+    }
+    if let Some(value) = check.required("dateOfBirth", input.date_of_birth) {
+        new.date_of_birth = date_of_birth(&mut check, value.0, now.date_naive());
+    }
+    if let Some(value) = check.required("status", input.status) {
+        new.status = value.into();
+    }
+    if !input.room.is_undefined() {
+        new.room = input.room.take().map(|value| check.text("room", &value, ROOM, text::line));
+    }
+    if !input.contact_phone.is_undefined() {
+        new.contact_phone = input.contact_phone.take().map(|value| check.text("contactPhone", &value, PHONE, text::line));
+    }
+    if !input.contact_email.is_undefined() {
+        new.contact_email = input.contact_email.take().map(|value| check.email("contactEmail", &value));
+    }
+    check.done()?;
+    if new == row {
+        return Ok(Patient::new(row));
+    }
+    let change = PatientChange {
+        hospital_id: Set(row.hospital_id),
+        id: Set(row.id),
+        mrn: Set(new.mrn),
+        first_name: Set(new.first_name),
+        last_name: Set(new.last_name),
+        date_of_birth: Set(new.date_of_birth),
+        room: Set(new.room),
+        status: Set(new.status),
+        contact_phone: Set(new.contact_phone),
+        contact_email: Set(new.contact_email),
+        version: Set(row.version + 1),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    let row = repo::update(&tx, change).await.map_err(mrn_taken)?;
+    tx.commit().await?;
+    Ok(Patient::new(row))
+}
+
+pub(super) async fn archive(scope: &HospitalScope, input: ArchivePatientInput) -> Result<Patient, Fail> {
+    let id = PatientId::parse(&input.id)?;
+    let tx = scope.write().await?;
+    let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
+    still(&row, input.expected_version)?;
+    let now = scope.clock.now();
+    let change = PatientChange {
+        hospital_id: Set(row.hospital_id),
+        id: Set(row.id),
+        archived_at: Set(Some(now)),
+        version: Set(row.version + 1),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    let row = repo::update(&tx, change).await?;
+    tx.commit().await?;
+    Ok(Patient::new(row))
+}
+
+/// The record is the one that the caller read, and may still change.
+fn still(row: &PatientRow, expected_version: Option<i32>) -> Result<(), UserError> {
+    if let Some(expected) = expected_version
+        && expected != row.version
+    {
+        return Err(UserError::version_conflict(expected, row.version));
+    }
+    if row.archived_at.is_some() {
+        return Err(UserError::new(UserErrorCode::Archived, &["id"], "This patient is archived and does not change any more."));
+    }
+    Ok(())
+}
+
+fn not_found() -> UserError {
+    UserError::not_found("id", "patient")
+}
+
+fn mrn(check: &mut Check, mrn: &str) -> String {
+    let fits = (1..=32).contains(&mrn.len()) && mrn.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if !fits {
+        check.refuse(UserErrorCode::Invalid, "mrn", "mrn must have 1 to 32 letters, digits and hyphens.");
+    }
+    mrn.to_owned()
+}
+
+/// The oldest person on record lived 122 years; a date before 1880 is a slip of the finger. Tomorrow is allowed for
+/// time zones ahead of UTC.
+fn date_of_birth(check: &mut Check, date: NaiveDate, today: NaiveDate) -> NaiveDate {
+    let earliest = NaiveDate::from_ymd_opt(1880, 1, 1).unwrap_or(NaiveDate::MIN);
+    if date < earliest {
+        check.refuse(UserErrorCode::Invalid, "dateOfBirth", "dateOfBirth must be in 1880 or later.");
+    }
+    if Some(date) > today.succ_opt() {
+        check.refuse(UserErrorCode::InFuture, "dateOfBirth", "dateOfBirth must not be in the future.");
+    }
+    date
+}
+
+fn mrn_taken(error: DbErr) -> Fail {
+    if violated_constraint(&error) == Some("patients_mrn_key") {
+        return UserError::new(UserErrorCode::Taken, &["mrn"], "Another patient of your hospital has this MRN.").into();
+    }
+    error.into()
+}

@@ -1,0 +1,165 @@
+use sea_orm::{DbErr, Set};
+use uuid::Uuid;
+
+use super::input::{CreateStaffInput, DeactivateStaffInput, UpdateStaffInput};
+use super::object::Staff;
+use super::repo::{self, Criteria, RoleRow, StaffChange, StaffRow, StaffStatusRow};
+use crate::auth::{PasswordProblem, Passwords};
+use crate::domains::idempotency_keys::{self, Claim};
+use crate::error::{AppError, violated_constraint};
+use crate::graphql::{Check, Fail, UserError, UserErrorCode};
+use crate::kernel::{AccountId, StaffId, text};
+use crate::tenancy::{HospitalScope, Page, PageRequest, WriteTx};
+
+pub(super) async fn list(scope: &HospitalScope, criteria: &Criteria, page: &PageRequest) -> Result<Page<Staff>, AppError> {
+    let rows = repo::list(&*scope.read().await?, criteria, page).await?;
+    Ok(page.page(rows).map(Staff::new))
+}
+
+pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
+    Ok(repo::count(&*scope.read().await?, criteria).await?)
+}
+
+pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<StaffId>) -> Result<Vec<Staff>, AppError> {
+    ids.sort_unstable();
+    ids.dedup();
+    let rows = repo::by_ids(&*scope.read().await?, ids).await?;
+    Ok(rows.into_iter().map(Staff::new).collect())
+}
+
+pub(super) async fn emails(scope: &HospitalScope, accounts: Vec<AccountId>) -> Result<Vec<(AccountId, String)>, AppError> {
+    Ok(repo::emails(&*scope.read().await?, accounts).await?)
+}
+
+/// The address that this member of staff signs in with.
+pub(in crate::domains) async fn email_of(scope: &HospitalScope, staff: &Staff) -> Result<Option<String>, AppError> {
+    Ok(emails(scope, vec![staff.account_id()]).await?.pop().map(|(_, email)| email))
+}
+
+pub(super) async fn create(scope: &HospitalScope, passwords: &Passwords, input: CreateStaffInput) -> Result<Staff, Fail> {
+    let mut check = Check::default();
+    let name = check.text("name", &input.name, 100, text::line);
+    let email = check.email("email", &input.email);
+    check_password(&mut check, &input.initial_password);
+    check.done()?;
+    // Hashed whether the account is new or not: the time must not tell.
+    let password_hash = passwords.hash(&input.initial_password).await?;
+
+    let now = scope.clock.now();
+    let id = Uuid::now_v7();
+    let fingerprint = format!("{email}\n{name}\n{}", input.role.name());
+    let tx = scope.write().await?;
+    let key = input.idempotency_key.as_deref();
+    if let Claim::Done(made) = idempotency_keys::claim(scope, &tx, "createStaff", key, &fingerprint, id).await? {
+        let row = repo::lock(&tx, scope.hospital_id(), StaffId(made)).await?.ok_or_else(not_found)?;
+        return Ok(Staff::new(row));
+    }
+    let account = repo::account(&tx, AccountId(Uuid::now_v7()), &email, &password_hash).await?;
+    let row = StaffRow {
+        hospital_id: scope.hospital_id().0,
+        id,
+        account_id: account.0,
+        name,
+        role: input.role.into(),
+        status: StaffStatusRow::Active,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let row = repo::insert(&tx, row).await.map_err(already_here)?;
+    tx.commit().await?;
+    Ok(Staff::new(row))
+}
+
+pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Result<Staff, Fail> {
+    let id = StaffId::parse(&input.id)?;
+    let tx = scope.write().await?;
+    let admins = repo::lock_active_admins(&tx).await?;
+    let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
+    still(&row, input.expected_version)?;
+    let mut check = Check::default();
+    let mut new = row.clone();
+    if let Some(name) = check.required("name", input.name) {
+        new.name = check.text("name", &name, 100, text::line);
+    }
+    if let Some(role) = check.required("role", input.role) {
+        new.role = role.into();
+    }
+    check.done()?;
+    if new == row {
+        return Ok(Staff::new(row));
+    }
+    if new.role != RoleRow::Admin {
+        keep_an_admin(&admins, &row, "role")?;
+    }
+    let change = StaffChange { name: Set(new.name), role: Set(new.role), ..StaffChange::default() };
+    finish(scope, tx, &row, change).await
+}
+
+pub(super) async fn deactivate(scope: &HospitalScope, input: DeactivateStaffInput) -> Result<Staff, Fail> {
+    let id = StaffId::parse(&input.id)?;
+    let tx = scope.write().await?;
+    let admins = repo::lock_active_admins(&tx).await?;
+    let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
+    still(&row, input.expected_version)?;
+    keep_an_admin(&admins, &row, "id")?;
+    let change = StaffChange { status: Set(StaffStatusRow::Deactivated), ..StaffChange::default() };
+    finish(scope, tx, &row, change).await
+}
+
+async fn finish(scope: &HospitalScope, tx: WriteTx, row: &StaffRow, change: StaffChange) -> Result<Staff, Fail> {
+    let change = StaffChange {
+        hospital_id: sea_orm::Unchanged(row.hospital_id),
+        id: sea_orm::Unchanged(row.id),
+        version: Set(row.version + 1),
+        updated_at: Set(scope.clock.now()),
+        ..change
+    };
+    let row = repo::update(&tx, change).await?;
+    tx.commit().await?;
+    Ok(Staff::new(row))
+}
+
+/// The record is the one that the caller read, and may still change.
+fn still(row: &StaffRow, expected_version: Option<i32>) -> Result<(), UserError> {
+    if let Some(expected) = expected_version
+        && expected != row.version
+    {
+        return Err(UserError::version_conflict(expected, row.version));
+    }
+    if row.status == StaffStatusRow::Deactivated {
+        return Err(UserError::new(UserErrorCode::Deactivated, &["id"], "This member of staff is deactivated."));
+    }
+    Ok(())
+}
+
+/// A hospital without an administrator could never get one again.
+fn keep_an_admin(admins: &[StaffRow], leaving: &StaffRow, field: &str) -> Result<(), UserError> {
+    if admins.iter().any(|admin| admin.id == leaving.id) && admins.len() == 1 {
+        let message = "This is the last active administrator of your hospital. Make somebody else one first.";
+        return Err(UserError::new(UserErrorCode::LastAdmin, &[field], message));
+    }
+    Ok(())
+}
+
+fn check_password(check: &mut Check, password: &str) {
+    let (code, message) = match Passwords::check(password) {
+        Ok(()) => return,
+        Err(PasswordProblem::TooShort) => (UserErrorCode::TooShort, "initialPassword must have at least 15 characters."),
+        Err(PasswordProblem::TooLong) => (UserErrorCode::TooLong, "initialPassword may have at most 128 characters."),
+        Err(PasswordProblem::Forbidden) => (UserErrorCode::Invalid, "initialPassword has control characters."),
+    };
+    check.refuse(code, "initialPassword", message);
+}
+
+fn not_found() -> UserError {
+    UserError::not_found("id", "member of staff")
+}
+
+fn already_here(error: DbErr) -> Fail {
+    if violated_constraint(&error) == Some("staff_hospital_id_account_id_key") {
+        let message = "Somebody with this e-mail address works in your hospital already, or did and was deactivated.";
+        return UserError::new(UserErrorCode::Taken, &["email"], message).into();
+    }
+    error.into()
+}

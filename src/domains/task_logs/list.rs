@@ -1,0 +1,85 @@
+//! Lists of task logs, wherever they hang: on the root, on a patient, on a clinician.
+
+use std::sync::Arc;
+
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, MaybeUndefined};
+use uuid::Uuid;
+
+use super::input::{TaskLogFilter, TaskLogOrder, TaskLogSort};
+use super::loader::{CountOf, PageOf, TaskLogCounts, TaskLogPages};
+use super::repo::{By, Criteria};
+use super::{TaskLogConnection, service};
+use crate::domains::{patients, staff};
+use crate::error::AppError;
+use crate::graphql::{PageArgs, TotalCount, scope, unless_null, wants_in_nodes};
+use crate::kernel::{PatientId, StaffId};
+
+/// On what a list of task logs hangs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::domains) enum Parent {
+    Patient(PatientId),
+    Clinician(StaffId),
+}
+
+impl Parent {
+    pub(super) const fn split(self) -> (By, Uuid) {
+        match self {
+            Self::Patient(id) => (By::Patient, id.0),
+            Self::Clinician(id) => (By::Clinician, id.0),
+        }
+    }
+}
+
+/// The task logs of the whole hospital.
+pub(super) async fn all(
+    ctx: &Context<'_>,
+    filter: MaybeUndefined<TaskLogFilter>,
+    order: Option<TaskLogOrder>,
+    page: PageArgs,
+) -> Result<TaskLogConnection, AppError> {
+    let (criteria, sort) = wanted(filter, order)?;
+    let scope = scope(ctx)?;
+    let page = service::list(scope, &criteria, sort, &page.request(ctx, sort.list())?).await?;
+    // Known here for the whole page at once; the resolvers below would ask one by one and wait for each other.
+    if wants_in_nodes(ctx.look_ahead(), "patient") {
+        patients::prime(ctx, page.rows.iter().map(|log| log.patient_id()).collect()).await?;
+    }
+    if wants_in_nodes(ctx.look_ahead(), "clinician") {
+        staff::prime(ctx, page.rows.iter().map(|log| log.clinician_id()).collect()).await?;
+    }
+    let scope = scope.clone();
+    let total = TotalCount::new(move || {
+        let (scope, criteria) = (scope.clone(), criteria.clone());
+        async move { service::count(&scope, &criteria).await }
+    });
+    Ok(TaskLogConnection::new(page, sort.list(), sort.key(), total))
+}
+
+/// The task logs of one parent; those of all parents of a page are read together.
+pub(in crate::domains) async fn of(
+    ctx: &Context<'_>,
+    parent: Parent,
+    filter: MaybeUndefined<TaskLogFilter>,
+    order: Option<TaskLogOrder>,
+    page: PageArgs,
+) -> Result<TaskLogConnection, AppError> {
+    let (criteria, sort) = wanted(filter, order)?;
+    let scope = scope(ctx)?;
+    let page = page.request(ctx, sort.list())?;
+    let key = PageOf { parent, criteria: criteria.clone(), sort, page };
+    let page = ctx.data_unchecked::<Arc<DataLoader<TaskLogPages>>>().load_one(scope.key(key)).await?;
+    let page = page.ok_or_else(|| AppError::internal("a loader left out a page"))?;
+    let counts = ctx.data_unchecked::<Arc<DataLoader<TaskLogCounts>>>().clone();
+    let scope = scope.clone();
+    let total = TotalCount::new(move || {
+        let (counts, key) = (counts.clone(), scope.key(CountOf { parent, criteria: criteria.clone() }));
+        async move { Ok(counts.load_one(key).await?.unwrap_or(0)) }
+    });
+    Ok(TaskLogConnection::new(page, sort.list(), sort.key(), total))
+}
+
+fn wanted(filter: MaybeUndefined<TaskLogFilter>, order: Option<TaskLogOrder>) -> Result<(Arc<Criteria>, TaskLogSort), AppError> {
+    let criteria = unless_null("filter", filter)?.unwrap_or_default().criteria()?;
+    Ok((Arc::new(criteria), TaskLogSort::new(order)))
+}

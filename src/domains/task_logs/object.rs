@@ -1,0 +1,160 @@
+use std::sync::Arc;
+
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, ID, Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::input::{TaskLogOrderField, TaskLogSort, TaskType};
+use super::loader::{Revisions, RevisionsOf};
+use super::repo::TaskLogRow;
+use super::revision::{REVISIONS, TaskLogRevision, TaskLogRevisionConnection};
+use super::service;
+use crate::domains::patients::{self, Patient};
+use crate::domains::staff::{self, Staff};
+use crate::error::AppError;
+use crate::graphql::label::{access, semantic_non_null};
+use crate::graphql::{PageArgs, TotalCount, connection, scope};
+use crate::kernel::{PatientId, Permission, StaffId, TaskLogId};
+use crate::tenancy::{KeyPart, SortKey};
+
+/// One thing done for one patient.
+#[derive(Clone, Debug)]
+pub struct TaskLog(Arc<TaskLogRow>);
+
+connection!(TaskLogConnection, TaskLogEdge, TaskLog, ReadTaskLogs, "task logs");
+
+impl TaskLog {
+    pub(super) fn new(row: TaskLogRow) -> Self {
+        Self(Arc::new(row))
+    }
+
+    /// The id.
+    pub fn task_log_id(&self) -> TaskLogId {
+        TaskLogId(self.0.id)
+    }
+
+    /// For whom.
+    pub fn patient_id(&self) -> PatientId {
+        PatientId(self.0.patient_id)
+    }
+
+    /// By whom.
+    pub fn clinician_id(&self) -> StaffId {
+        StaffId(self.0.clinician_id)
+    }
+}
+
+impl TaskLogSort {
+    /// What a task log sorts by in this order.
+    pub(super) fn key(self) -> fn(&TaskLog) -> SortKey {
+        match self.field {
+            TaskLogOrderField::CompletedAt => |TaskLog(row)| SortKey(vec![KeyPart::Time(row.completed_at), KeyPart::Id(row.id)]),
+            TaskLogOrderField::UpdatedAt => |TaskLog(row)| SortKey(vec![KeyPart::Time(row.updated_at), KeyPart::Id(row.id)]),
+        }
+    }
+}
+
+/// One thing done for one patient: a medicine given, vital signs taken, an observation made.
+#[Object(directive = access::apply(Permission::ReadTaskLogs))]
+impl TaskLog {
+    /// Identifies the task log in the whole API.
+    pub async fn id(&self) -> ID {
+        self.task_log_id().to_string().into()
+    }
+
+    /// What kind of task.
+    async fn task_type(&self) -> TaskType {
+        self.0.task_type.into()
+    }
+
+    /// What was done.
+    async fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// Anything else worth knowing; null when there is nothing.
+    #[graphql(directive = access::apply(Permission::ReadTaskNotes))]
+    async fn notes(&self) -> Option<&str> {
+        self.0.notes.as_deref()
+    }
+
+    /// When it was done.
+    async fn completed_at(&self) -> DateTime<Utc> {
+        self.0.completed_at
+    }
+
+    /// When it was first written down.
+    async fn recorded_at(&self) -> DateTime<Utc> {
+        self.0.recorded_at
+    }
+
+    /// When this version was written.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// Counts changes, from 1. Send it as `expectedVersion` with a change.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+
+    /// For whom it was done.
+    #[graphql(directive = access::apply(Permission::ReadPatients), directive = semantic_non_null::apply())]
+    async fn patient(&self, ctx: &Context<'_>) -> Result<Option<Patient>> {
+        let patient = patients::by_id(ctx, self.patient_id()).await?;
+        Ok(Some(patient.ok_or_else(|| AppError::internal("a task log without its patient"))?))
+    }
+
+    /// Who did it.
+    #[graphql(directive = access::apply(Permission::ReadStaff), directive = semantic_non_null::apply())]
+    async fn clinician(&self, ctx: &Context<'_>) -> Result<Option<Staff>> {
+        Ok(Some(member(ctx, self.clinician_id()).await?))
+    }
+
+    /// When it was deleted; null when it was not.
+    #[graphql(directive = access::apply(Permission::ReadTaskLogRevisions))]
+    async fn deleted_at(&self) -> Option<DateTime<Utc>> {
+        self.0.deleted_at
+    }
+
+    /// Who wrote this version.
+    #[graphql(directive = access::apply(Permission::ReadTaskLogRevisions), directive = semantic_non_null::apply())]
+    async fn changed_by(&self, ctx: &Context<'_>) -> Result<Option<Staff>> {
+        Ok(Some(member(ctx, StaffId(self.0.changed_by_id)).await?))
+    }
+
+    /// Why this version was written; null when no reason was given.
+    #[graphql(directive = access::apply(Permission::ReadTaskLogRevisions))]
+    async fn change_reason(&self) -> Option<&str> {
+        self.0.change_reason.as_deref()
+    }
+
+    /// The versions before this one, newest first.
+    #[graphql(directive = access::apply(Permission::ReadTaskLogRevisions), directive = semantic_non_null::apply())]
+    async fn revisions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
+        #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End in front of this cursor; goes with last.")] before: Option<String>,
+    ) -> Result<Option<TaskLogRevisionConnection>> {
+        let scope = scope(ctx)?;
+        let page = PageArgs { first, after, last, before }.request(ctx, REVISIONS)?;
+        let key = scope.key(RevisionsOf { log: self.task_log_id(), page });
+        let page = ctx.data_unchecked::<DataLoader<Revisions>>().load_one(key).await?;
+        let page = page.ok_or_else(|| AppError::internal("a loader left out a page"))?;
+        let (scope, log) = (scope.clone(), self.task_log_id());
+        let total = TotalCount::new(move || {
+            let scope = scope.clone();
+            async move { service::count_revisions(&scope, log).await }
+        });
+        Ok(Some(TaskLogRevisionConnection::new(page, REVISIONS, TaskLogRevision::sort_key, total)))
+    }
+}
+
+/// A member of staff that a foreign key promises.
+pub(super) async fn member(ctx: &Context<'_>, id: StaffId) -> Result<Staff, AppError> {
+    staff::by_id(ctx, id).await?.ok_or_else(|| AppError::internal("a task log without its member of staff"))
+}

@@ -1,0 +1,226 @@
+//! `POST /graphql`: GraphQL over HTTP.
+//!
+//! A request is read within bounds, its credential turned into a viewer, its document decided, and only then run. It runs
+//! in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
+//! unknown state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Response as GraphqlResponse, ServerError, Value, Variables};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Deserialize;
+use tracing::Instrument;
+
+use super::accept::MediaType;
+use super::{HttpState, RequestId, plain};
+use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
+use crate::app::App;
+use crate::domains;
+use crate::error::ErrorCode;
+use crate::kernel::Viewer;
+use crate::tenancy::HospitalScope;
+
+/// Longest time to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a client sends. Other members are ignored, as the specification asks.
+#[derive(Deserialize)]
+struct Params {
+    query: String,
+    #[serde(rename = "operationName")]
+    operation_name: Option<String>,
+    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default, rename = "extensions")]
+    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// An answer of the whole request: its status when the client reads statuses, and the answer.
+struct Answer(StatusCode, GraphqlResponse);
+
+pub(super) async fn handle(
+    State(state): State<HttpState>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    if request.method() != Method::POST {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Send GraphQL requests with POST.\n");
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    }
+    let Some(media) = MediaType::wanted(request.headers()) else {
+        return plain(StatusCode::NOT_ACCEPTABLE, "Accept application/graphql-response+json or application/json.\n");
+    };
+    let (parts, body) = request.into_parts();
+    if !is_json(&parts.headers) {
+        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the request as application/json.\n");
+    }
+    let viewer = match viewer(&state.app, &parts.headers) {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refusal.write(media, id),
+    };
+    let body = match read(body, state.max_body_bytes).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let answer = match params(&body) {
+        Ok(params) => execute(&state, viewer, params).await,
+        Err(message) => bad_request(message),
+    };
+    answer.write(media, id)
+}
+
+/// `application/json`, in UTF-8 if it says so.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    let mut parts = value.split(';').map(|part| part.trim().to_ascii_lowercase());
+    parts.next().as_deref() == Some("application/json")
+        && parts.all(|part| part.strip_prefix("charset=").is_none_or(|charset| charset.trim_matches('"') == "utf-8"))
+}
+
+/// Who sends the request; `None` without a credential. A credential that does not hold is refused, so that nobody takes
+/// an answer for strangers for the own.
+fn viewer(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>, Answer> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let viewer = token.and_then(|token| app.tokens.verify(token));
+    viewer.map(Some).ok_or_else(|| {
+        let message = "The access token is not valid, or no longer. Sign in again.";
+        Answer(StatusCode::UNAUTHORIZED, failed(UNAUTHENTICATED, message))
+    })
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Response> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(plain(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large, or broke off.\n")),
+        Err(_) => Err(plain(StatusCode::REQUEST_TIMEOUT, "The request body took too long.\n")),
+    }
+}
+
+fn params(body: &[u8]) -> Result<Params, String> {
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err("Batches are not supported: send one request at a time.".into());
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        // serde quotes what it found, which may be a patient's; the place is enough.
+        let wrong = if error.is_data() { "is not a GraphQL request" } else { "is not JSON" };
+        format!(
+            "The body {wrong} (line {}, column {}). Send {{\"query\": \"…\", \"variables\": {{…}}, \"operationName\": \"…\"}}.",
+            error.line(),
+            error.column()
+        )
+    })
+}
+
+async fn execute(state: &HttpState, viewer: Option<Viewer>, params: Params) -> Answer {
+    let app = &state.app;
+    let Params { query, operation_name, variables, .. } = params;
+    let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
+    let caller = app.caller(viewer.as_ref());
+    let plan = match app.documents.prepare(&query, operation_name.as_deref(), &variables, &caller) {
+        Ok(plan) => plan,
+        Err(error) => return Answer(StatusCode::BAD_REQUEST, GraphqlResponse::from_errors(vec![error])),
+    };
+    let running = tokio::spawn(run(app.clone(), plan, variables, viewer).in_current_span());
+    match tokio::time::timeout(state.request_timeout, running).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => {
+            let message = "Something went wrong on our side. Give us the requestId and we will find out what.";
+            Answer(StatusCode::INTERNAL_SERVER_ERROR, failed(ErrorCode::Internal.as_str(), message))
+        }
+        // The task goes on to its end, which the timeouts of the database bound.
+        Err(_) => {
+            let message = "The answer took too long. Ask for less, or again later.";
+            Answer(StatusCode::SERVICE_UNAVAILABLE, failed(ErrorCode::Timeout.as_str(), message))
+        }
+    }
+}
+
+async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Option<Viewer>) -> Answer {
+    let scope = viewer.map(|viewer| Arc::new(HospitalScope::new(app.database.clone(), app.clock.clone(), viewer)));
+    let mut response = match plan.request(variables) {
+        Some(mut request) => {
+            if let Some(scope) = &scope {
+                request = domains::loaders(request.data(scope.clone()), scope);
+            }
+            app.schema.execute(request).await
+        }
+        None => GraphqlResponse::default(),
+    };
+    let never_ran = !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
+    if never_ran {
+        for error in &mut response.errors {
+            let extensions = error.extensions.get_or_insert_default();
+            if extensions.get("code").is_none() {
+                extensions.set("code", VALIDATION_FAILED);
+            }
+        }
+        return Answer(StatusCode::BAD_REQUEST, response);
+    }
+    plan.patch(&mut response);
+    if let Some(scope) = scope
+        && let Err(error) = scope.close().await
+    {
+        tracing::warn!(%error, "a snapshot did not end well");
+    }
+    Answer(StatusCode::OK, response)
+}
+
+fn bad_request(message: String) -> Answer {
+    Answer(StatusCode::BAD_REQUEST, failed(ErrorCode::BadUserInput.as_str(), message))
+}
+
+/// An answer without data.
+fn failed(code: &str, message: impl Into<String>) -> GraphqlResponse {
+    let mut error = ServerError::new(message, None);
+    error.extensions.get_or_insert_default().set("code", code);
+    GraphqlResponse::from_errors(vec![error])
+}
+
+impl Answer {
+    fn write(self, media: MediaType, id: uuid::Uuid) -> Response {
+        let Self(status, mut response) = self;
+        for error in &mut response.errors {
+            let extensions = error.extensions.get_or_insert_default();
+            match extensions.get("code") {
+                // What the library itself finds wrong with the value of an argument.
+                None => extensions.set("code", ErrorCode::BadUserInput.as_str()),
+                Some(Value::String(code)) if code == "INTERNAL" || code == "UNAVAILABLE" => {
+                    extensions.set("requestId", id.simple().to_string());
+                }
+                Some(_) => {}
+            }
+        }
+        // Clients of the older type take any other status for a fault of the transport, and read no errors from it. A
+        // credential that does not hold, and a server that cannot answer, are such faults.
+        let graphql_status = media == MediaType::Response || status != StatusCode::BAD_REQUEST || !ran_parser(&response);
+        let status = if graphql_status { status } else { StatusCode::OK };
+        match serde_json::to_vec(&response) {
+            Ok(body) => {
+                let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
+                if status == StatusCode::UNAUTHORIZED {
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                }
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written");
+                plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n")
+            }
+        }
+    }
+}
+
+/// Whether the request was a GraphQL request at all, so that its document was looked at.
+fn ran_parser(response: &GraphqlResponse) -> bool {
+    let code = response.errors.first().and_then(|error| error.extensions.as_ref()?.get("code").cloned());
+    code != Some(Value::from(ErrorCode::BadUserInput.as_str()))
+}
