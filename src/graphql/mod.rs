@@ -23,6 +23,7 @@ pub use scalars::Date;
 pub use scan::{ScanError, ScanLimits, scan};
 pub use user_error::{Check, Fail, UserError, UserErrorCode, settle};
 
+use std::any::Any;
 use std::sync::Arc;
 
 use async_graphql::Context;
@@ -36,4 +37,12 @@ use crate::tenancy::HospitalScope;
 /// When nobody is signed in. The labels refuse such requests earlier; this is the second answer to the same question.
 pub fn scope<'a>(ctx: &Context<'a>) -> Result<&'a Arc<HospitalScope>, AppError> {
     ctx.data_opt::<Arc<HospitalScope>>().ok_or_else(AppError::unauthenticated)
+}
+
+/// A loader of the request.
+///
+/// # Errors
+/// When nobody is signed in: loaders come with a scope.
+pub fn loader<'a, L: Any + Send + Sync>(ctx: &Context<'a>) -> Result<&'a L, AppError> {
+    ctx.data_opt::<L>().ok_or_else(AppError::unauthenticated)
 }

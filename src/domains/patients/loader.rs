@@ -22,6 +22,9 @@ impl Loader<LoadKey<PatientId>> for Patients {
     }
 }
 
+/// The loader as a request holds it.
+pub(super) type PatientLoader = DataLoader<Patients, HashMapCache>;
+
 /// Gives a request its loader.
 pub fn loaders(request: Request, scope: &Arc<HospitalScope>) -> Request {
     request.data(DataLoader::with_cache(Patients(scope.clone()), tokio::spawn, HashMapCache::default()))

@@ -12,7 +12,6 @@ mod repo;
 mod service;
 
 use async_graphql::Context;
-use async_graphql::dataloader::DataLoader;
 
 pub use loader::loaders;
 pub use mutation::Mutation;
@@ -21,12 +20,12 @@ pub use query::Query;
 pub(super) use repo::lock_for_task;
 
 use crate::error::AppError;
-use crate::graphql::scope;
+use crate::graphql::{loader as request_loader, scope};
 use crate::kernel::PatientId;
 
 /// The patient with this id, archived or not.
 pub(super) async fn by_id(ctx: &Context<'_>, id: PatientId) -> Result<Option<Patient>, AppError> {
-    ctx.data_unchecked::<DataLoader<loader::Patients>>().load_one(scope(ctx)?.key(id)).await
+    request_loader::<loader::PatientLoader>(ctx)?.load_one(scope(ctx)?.key(id)).await
 }
 
 /// Reads these patients at once, for resolvers that will ask for them one by one.
@@ -34,6 +33,6 @@ pub(super) async fn prime(ctx: &Context<'_>, ids: Vec<PatientId>) -> Result<(), 
     let scope = scope(ctx)?;
     let patients = service::by_ids(scope, ids).await?;
     let keyed = patients.into_iter().map(|patient| (scope.key(patient.patient_id()), patient));
-    ctx.data_unchecked::<DataLoader<loader::Patients>>().feed_many(keyed).await;
+    request_loader::<loader::PatientLoader>(ctx)?.feed_many(keyed).await;
     Ok(())
 }

@@ -35,6 +35,10 @@ impl Loader<LoadKey<AccountId>> for Emails {
     }
 }
 
+/// The loaders as a request holds them.
+pub(super) type StaffLoader = DataLoader<StaffById, HashMapCache>;
+pub(super) type EmailLoader = DataLoader<Emails, HashMapCache>;
+
 /// Gives a request its loaders.
 pub fn loaders(request: Request, scope: &Arc<HospitalScope>) -> Request {
     request

@@ -12,7 +12,6 @@ mod repo;
 mod service;
 
 use async_graphql::Context;
-use async_graphql::dataloader::DataLoader;
 
 pub use loader::loaders;
 pub use mutation::Mutation;
@@ -21,12 +20,12 @@ pub use query::Query;
 pub(super) use service::email_of;
 
 use crate::error::AppError;
-use crate::graphql::scope;
+use crate::graphql::{loader as request_loader, scope};
 use crate::kernel::StaffId;
 
 /// The member of staff with this id, active or not.
 pub(super) async fn by_id(ctx: &Context<'_>, id: StaffId) -> Result<Option<Staff>, AppError> {
-    ctx.data_unchecked::<DataLoader<loader::StaffById>>().load_one(scope(ctx)?.key(id)).await
+    request_loader::<loader::StaffLoader>(ctx)?.load_one(scope(ctx)?.key(id)).await
 }
 
 /// Reads these members of staff at once, for resolvers that will ask for them one by one.
@@ -34,7 +33,7 @@ pub(super) async fn prime(ctx: &Context<'_>, ids: Vec<StaffId>) -> Result<(), Ap
     let scope = scope(ctx)?;
     let staff = service::by_ids(scope, ids).await?;
     let keyed = staff.into_iter().map(|member| (scope.key(member.staff_id()), member));
-    ctx.data_unchecked::<DataLoader<loader::StaffById>>().feed_many(keyed).await;
+    request_loader::<loader::StaffLoader>(ctx)?.feed_many(keyed).await;
     Ok(())
 }
 

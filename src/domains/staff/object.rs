@@ -1,15 +1,14 @@
 use std::sync::Arc;
 
-use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
 use chrono::{DateTime, Utc};
 
 use super::input::StaffStatus;
-use super::loader::Emails;
+use super::loader::EmailLoader;
 use super::repo::StaffRow;
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{PageArgs, connection, scope};
+use crate::graphql::{PageArgs, connection, loader, scope};
 use crate::kernel::{AccountId, Permission, Role, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -66,7 +65,7 @@ impl Staff {
     #[graphql(directive = access::apply(Permission::ReadStaffAccounts), directive = semantic_non_null::apply())]
     async fn email(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         let key = scope(ctx)?.key(self.account_id());
-        Ok(ctx.data_unchecked::<DataLoader<Emails>>().load_one(key).await?)
+        Ok(loader::<EmailLoader>(ctx)?.load_one(key).await?)
     }
 
     /// Whether the person may sign in.

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, MaybeUndefined};
 use uuid::Uuid;
 
 use super::input::{TaskLogFilter, TaskLogOrder, TaskLogSort};
-use super::loader::{CountOf, PageOf, TaskLogCounts, TaskLogPages};
+use super::loader::{CountLoader, CountOf, PageLoader, PageOf};
 use super::repo::{By, Criteria};
 use super::{TaskLogConnection, service};
 use crate::domains::{patients, staff};
 use crate::error::AppError;
-use crate::graphql::{PageArgs, TotalCount, scope, unless_null, wants_in_nodes};
+use crate::graphql::{PageArgs, TotalCount, loader, scope, unless_null, wants_in_nodes};
 use crate::kernel::{PatientId, StaffId};
 
 /// On what a list of task logs hangs.
@@ -68,9 +67,9 @@ pub(in crate::domains) async fn of(
     let scope = scope(ctx)?;
     let page = page.request(ctx, sort.list())?;
     let key = PageOf { parent, criteria: criteria.clone(), sort, page };
-    let page = ctx.data_unchecked::<Arc<DataLoader<TaskLogPages>>>().load_one(scope.key(key)).await?;
+    let page = loader::<PageLoader>(ctx)?.load_one(scope.key(key)).await?;
     let page = page.ok_or_else(|| AppError::internal("a loader left out a page"))?;
-    let counts = ctx.data_unchecked::<Arc<DataLoader<TaskLogCounts>>>().clone();
+    let counts = loader::<CountLoader>(ctx)?.clone();
     let scope = scope.clone();
     let total = TotalCount::new(move || {
         let (counts, key) = (counts.clone(), scope.key(CountOf { parent, criteria: criteria.clone() }));

@@ -130,11 +130,17 @@ fn grouped<T, K: Eq + Hash>(items: impl IntoIterator<Item = T>, key: impl Fn(&T)
     groups
 }
 
+/// The loaders as a request holds them.
+pub(super) type TaskLogLoader = DataLoader<TaskLogs, HashMapCache>;
+pub(super) type PageLoader = DataLoader<TaskLogPages>;
+pub(super) type CountLoader = Arc<DataLoader<TaskLogCounts>>;
+pub(super) type RevisionLoader = DataLoader<Revisions>;
+
 /// Gives a request its loaders.
 pub fn loaders(request: Request, scope: &Arc<HospitalScope>) -> Request {
     request
         .data(DataLoader::with_cache(TaskLogs(scope.clone()), tokio::spawn, HashMapCache::default()))
-        .data(Arc::new(DataLoader::new(TaskLogPages(scope.clone()), tokio::spawn)))
+        .data(DataLoader::new(TaskLogPages(scope.clone()), tokio::spawn))
         .data(Arc::new(DataLoader::new(TaskLogCounts(scope.clone()), tokio::spawn)))
         .data(DataLoader::new(Revisions(scope.clone()), tokio::spawn))
 }

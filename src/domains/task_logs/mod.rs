@@ -17,7 +17,6 @@ mod service;
 mod stats;
 
 use async_graphql::Context;
-use async_graphql::dataloader::DataLoader;
 
 pub use input::{TaskLogFilter, TaskLogOrder};
 pub(super) use list::{Parent, of};
@@ -27,10 +26,10 @@ pub use object::{TaskLog, TaskLogConnection, TaskLogEdge};
 pub use query::Query;
 
 use crate::error::AppError;
-use crate::graphql::scope;
+use crate::graphql::{loader as request_loader, scope};
 use crate::kernel::TaskLogId;
 
 /// The task log with this id. Deleted ones are found by those who may read revisions.
 pub(super) async fn by_id(ctx: &Context<'_>, id: TaskLogId) -> Result<Option<TaskLog>, AppError> {
-    ctx.data_unchecked::<DataLoader<loader::TaskLogs>>().load_one(scope(ctx)?.key(id)).await
+    request_loader::<loader::TaskLogLoader>(ctx)?.load_one(scope(ctx)?.key(id)).await
 }

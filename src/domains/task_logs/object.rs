@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
-use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
 
 use super::input::{TaskLogOrderField, TaskLogSort, TaskType};
-use super::loader::{Revisions, RevisionsOf};
+use super::loader::{RevisionLoader, RevisionsOf};
 use super::repo::TaskLogRow;
 use super::revision::{REVISIONS, TaskLogRevision, TaskLogRevisionConnection};
 use super::service;
@@ -13,7 +12,7 @@ use crate::domains::patients::{self, Patient};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{PageArgs, TotalCount, connection, scope};
+use crate::graphql::{PageArgs, TotalCount, connection, loader, scope};
 use crate::kernel::{PatientId, Permission, StaffId, TaskLogId};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -143,7 +142,7 @@ impl TaskLog {
         let scope = scope(ctx)?;
         let page = PageArgs { first, after, last, before }.request(ctx, REVISIONS)?;
         let key = scope.key(RevisionsOf { log: self.task_log_id(), page });
-        let page = ctx.data_unchecked::<DataLoader<Revisions>>().load_one(key).await?;
+        let page = loader::<RevisionLoader>(ctx)?.load_one(key).await?;
         let page = page.ok_or_else(|| AppError::internal("a loader left out a page"))?;
         let (scope, log) = (scope.clone(), self.task_log_id());
         let total = TotalCount::new(move || {
