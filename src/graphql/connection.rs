@@ -112,7 +112,7 @@ macro_rules! connection {
             }
         }
 
-        #[doc = concat!("One of ", $items, ", and its place in the list.")]
+        #[doc = concat!("One item of a list of ", $items, ", and its place there.")]
         #[derive(Clone, Debug, async_graphql::SimpleObject)]
         #[graphql(directive = $crate::graphql::label::access::apply($crate::kernel::Permission::$needs))]
         pub struct $edge {

@@ -19,7 +19,7 @@ pub use cursor::Cursors;
 pub use documents::Documents;
 pub use input::{OrderDirection, ids, search_words, unless_null, wants, wants_in_nodes};
 pub use page::PageArgs;
-pub use scalars::Date;
+pub use scalars::{Date, DateTime};
 pub use scan::{ScanError, ScanLimits, scan};
 pub use user_error::{Check, Fail, UserError, UserErrorCode, settle};
 

@@ -50,7 +50,7 @@ pub enum UserErrorCode {
     /// This idempotency key was used with another input.
     IdempotencyKeyReused,
     /// E-mail address and password do not match, or the account may not sign in there.
-    WrongCredentials,
+    InvalidCredentials,
 }
 
 impl UserError {

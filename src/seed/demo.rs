@@ -1,11 +1,11 @@
 use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
-use sea_orm::sqlx::{Connection, Executor};
+use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::history::History;
 use super::people::{Account, House, Member, Scale};
 use super::rng::Rng;
-use super::{SeedError, writer};
+use super::{SeedError, TABLES, writer};
 use crate::kernel::Role;
 
 /// The password of everybody in the demo.
@@ -51,22 +51,32 @@ const NUMBER: u64 = 20;
 /// # Errors
 /// See [`SeedError`]; each says what to do.
 pub async fn demo(owner_url: &str, password_hash: &str, now: DateTime<Utc>) -> Result<bool, SeedError> {
-    let now = now.trunc_subsecs(6);
     let mut connection = writer::connect(owner_url).await?;
+    let made = add(&mut connection, password_hash, now.trunc_subsecs(6)).await?;
+    connection.close().await?;
+    Ok(made)
+}
+
+async fn add(connection: &mut PgConnection, password_hash: &str, now: DateTime<Utc>) -> Result<bool, SeedError> {
     let mut tx = connection.begin().await?;
     writer::lock(&mut tx).await?;
     let slugs = writer::slugs(&mut tx).await?;
-    if [RIVERSIDE, LAKEVIEW].iter().all(|slug| slugs.iter().any(|taken| taken == slug)) {
-        return Ok(false);
-    }
-    if let Some(slug) = slugs.into_iter().find(|slug| slug == RIVERSIDE || slug == LAKEVIEW) {
-        return Err(SeedError::DemoSlugTaken(slug));
+    let mut taken = slugs.into_iter().filter(|slug| slug == RIVERSIDE || slug == LAKEVIEW);
+    match (taken.next(), taken.next()) {
+        (None, _) => {}
+        (Some(_), Some(_)) => {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        (Some(slug), None) => return Err(SeedError::DemoSlugTaken(slug)),
     }
     let mut houses = [
         House::new(RIVERSIDE, "Riverside General Hospital", Tz::Europe__London, &SCALE, NUMBER, now),
         House::new(LAKEVIEW, "Lakeview Medical Center", Tz::America__Chicago, &SCALE, NUMBER, now),
     ];
-    for (house, names) in houses.iter_mut().zip([["Margaret Ashworth", "Tomás Byrne"], ["Grace Mensah", "Daniel Kovács"]]) {
+    for (house, names) in
+        houses.iter_mut().zip([["Margaret Ashworth", "Tomás Byrne"], ["Grace Mensah", "Daniel Kovács"]])
+    {
         for (member, name) in house.staff.iter_mut().zip(names) {
             member.name = name.to_owned();
         }
@@ -83,9 +93,8 @@ pub async fn demo(owner_url: &str, password_hash: &str, now: DateTime<Utc>) -> R
             writer::task_logs(&mut tx, house.id, &batch).await?;
         }
     }
-    tx.execute(super::ANALYZE).await?;
+    tx.execute(AssertSqlSafe(format!("ANALYZE {TABLES}"))).await?;
     tx.commit().await?;
-    connection.close().await?;
     Ok(true)
 }
 

@@ -60,7 +60,14 @@ impl<'a> History<'a> {
         let of_role = |role| (0..house.staff.len()).filter(|&at| house.staff[at].role == role).collect();
         let mut moments = moments(house, &mut rng, now);
         moments.sort_unstable_by_key(|moment| (moment.recorded, moment.patient));
-        Self { house, rng, now, clinicians: of_role(Role::Clinician), admins: of_role(Role::Admin), moments: moments.into_iter() }
+        Self {
+            house,
+            rng,
+            now,
+            clinicians: of_role(Role::Clinician),
+            admins: of_role(Role::Admin),
+            moments: moments.into_iter(),
+        }
     }
 
     /// The next task logs, none at the end.
@@ -82,19 +89,23 @@ impl<'a> History<'a> {
         let clinician = (of_the_team..)
             .map(|at| &self.house.staff[self.clinicians[at % self.clinicians.len()]])
             .find(|member| member.left_at.is_none_or(|left| left > recorded))
-            .map_or(self.house.staff[self.clinicians[0]].id, |member| member.id);
+            .unwrap_or(&self.house.staff[self.clinicians[0]]);
         let kind = clinical::kind(rng);
         let changed_at = recorded + Duration::seconds(rng.between(120, 30 * 3600));
         let description = patient.profile.describe(kind, rng);
         if rng.one_in(160) && changed_at < self.now {
-            let corrected = clinical::retyped(&description).unwrap_or_else(|| patient.profile.describe(kind, rng));
-            let by_admin = rng.one_in(3).then(|| self.house.staff[rng.pick(&self.admins)].id);
+            let another = |rng: &mut Rng| patient.profile.describe(kind, rng);
+            let corrected = clinical::retyped(&description)
+                .or_else(|| (0..8).map(|_| another(rng)).find(|text| first_word(text) != first_word(&description)));
+            let has_left = clinician.left_at.is_some_and(|left| left <= changed_at);
+            let by_admin = has_left || rng.one_in(3);
+            let by = if by_admin { &self.house.staff[rng.pick(&self.admins)] } else { clinician };
             let earlier = (completed - Duration::minutes(5)).max(patient.admitted_at);
-            batch.changes.add(id, earlier, corrected, by_admin.unwrap_or(clinician), changed_at);
+            batch.changes.add(id, earlier, corrected, by.id, changed_at);
         }
         batch.ids.push(id);
         batch.patients.push(patient.id);
-        batch.clinicians.push(clinician);
+        batch.clinicians.push(clinician.id);
         batch.kinds.push(kind);
         batch.descriptions.push(description);
         batch.notes.push(clinical::notes(kind, rng));
@@ -105,32 +116,36 @@ impl<'a> History<'a> {
 
 impl Changes {
     /// Another time, another text, or gone.
-    fn add(&mut self, id: Uuid, earlier: DateTime<Utc>, corrected: String, by: Uuid, at: DateTime<Utc>) {
-        let (mut description, mut new_completed, mut deleted) = (None, None, None);
+    fn add(&mut self, id: Uuid, earlier: DateTime<Utc>, corrected: Option<String>, by: Uuid, at: DateTime<Utc>) {
+        let (mut description, mut completed, mut deleted) = (None, None, None);
         // The seconds are as good as random here.
-        let reason = match at.timestamp() % 4 {
-            0 => {
+        let reason = match (at.timestamp() % 4, corrected) {
+            (0, _) => {
                 deleted = Some(at);
                 "Written down for the wrong patient"
             }
-            1 => {
-                new_completed = Some(earlier);
+            (1, _) | (_, None) => {
+                completed = Some(earlier);
                 "Wrong time: it was done a little earlier"
             }
-            _ => {
-                let reason = if corrected.starts_with("BP ") { "Blood pressure mistyped" } else { "Wrong line chosen from the list" };
-                description = Some(corrected);
-                reason
+            (_, Some(text)) => {
+                let is_reading = text.starts_with("BP ");
+                description = Some(text);
+                if is_reading { "Blood pressure mistyped" } else { "Wrong line chosen from the list" }
             }
         };
         self.ids.push(id);
         self.descriptions.push(description);
-        self.completed.push(new_completed);
+        self.completed.push(completed);
         self.deleted.push(deleted);
         self.by.push(by);
         self.at.push(at);
         self.reasons.push(reason);
     }
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.split(' ').next()
 }
 
 /// Shares the task logs among the patients by the length of their stays.
@@ -143,7 +158,8 @@ fn moments(house: &House, rng: &mut Rng, now: DateTime<Utc>) -> Vec<Moment> {
         // Shares of the running sum, so that the rounding adds up to the number asked for.
         let due = (i128::from(house.task_logs) * i128::from(so_far) / i128::from(total.max(1))) as i64;
         for _ in given..due {
-            let completed = during_a_round(rng, house.time_zone, patient.admitted_at, patient.discharged_at.unwrap_or(now));
+            let completed =
+                during_a_round(rng, house.time_zone, patient.admitted_at, patient.discharged_at.unwrap_or(now));
             let delay = Duration::milliseconds(rng.between(20_000, 25 * 60_000));
             moments.push(Moment { completed, recorded: (completed + delay).min(now), patient: number });
         }
@@ -177,6 +193,20 @@ fn during_a_round(rng: &mut Rng, zone: Tz, from: DateTime<Utc>, to: DateTime<Utc
 
 /// Hour at which a round begins, and its length in minutes; one that is here twice is twice as busy.
 const ROUNDS: &[(i64, i64)] = &[
-    (7, 180), (7, 180), (7, 180), (8, 240), (11, 150), (12, 120), (12, 150), (14, 180), (17, 180), (18, 150), (20, 150),
-    (20, 150), (22, 110), (0, 120), (3, 150), (5, 120),
+    (7, 180),
+    (7, 180),
+    (7, 180),
+    (8, 240),
+    (11, 150),
+    (12, 120),
+    (12, 150),
+    (14, 180),
+    (17, 180),
+    (18, 150),
+    (20, 150),
+    (20, 150),
+    (22, 110),
+    (0, 120),
+    (3, 150),
+    (5, 120),
 ];

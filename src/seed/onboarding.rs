@@ -78,11 +78,12 @@ pub async fn create_hospital(owner_url: &str, new: &NewHospital, now: DateTime<U
     .execute(&mut *tx)
     .await?;
     // A hospital that nobody can sign in to is not onboarded.
-    let opens: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM sign_in_door($1) AS place WHERE place.hospital_id = $2)")
-        .bind(&email)
-        .bind(hospital)
-        .fetch_one(&mut *tx)
-        .await?;
+    let opens: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM sign_in_door($1) AS place WHERE place.hospital_id = $2)")
+            .bind(&email)
+            .bind(hospital)
+            .fetch_one(&mut *tx)
+            .await?;
     if !opens {
         return Err(SeedError::PasswordElsewhere(email));
     }
@@ -115,6 +116,8 @@ fn email(address: &str) -> Result<String, SeedError> {
     let lower = address.trim().to_ascii_lowercase();
     let fits = (3..=254).contains(&lower.len())
         && lower.bytes().all(|byte| byte.is_ascii_graphic())
-        && lower.split_once('@').is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'));
+        && lower
+            .split_once('@')
+            .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'));
     if fits { Ok(lower) } else { Err(SeedError::BadEmail(address.to_owned())) }
 }

@@ -113,7 +113,14 @@ impl House {
         };
         // The first two stay, so that there is somebody to sign in as.
         let left_at = (number % 12 == 11).then(|| now - Duration::hours(self.rng.between(10 * 24, 50 * 24)));
-        self.staff.push(Member { id: self.rng.id(joined_at), account_id: account.id, name: name.full(), role, joined_at, left_at });
+        self.staff.push(Member {
+            id: self.rng.id(joined_at),
+            account_id: account.id,
+            name: name.full(),
+            role,
+            joined_at,
+            left_at,
+        });
         self.accounts.push(account);
     }
 
@@ -175,7 +182,8 @@ impl Contact {
             4..6 => Some(format!("+44 7700 900{:03}", rng.below(1000))),
             _ => Some(format!("+1 {} 555 01{:02}", rng.pick(&[212, 303, 312, 415, 617, 713]), rng.below(100))),
         };
-        let email = (!rng.one_in(3)).then(|| format!("{}.{number}@mail.example", rng.pick(&["family", "contact", "home", "next-of-kin"])));
+        let email = (!rng.one_in(3))
+            .then(|| format!("{}.{number}@mail.example", rng.pick(&["family", "contact", "home", "next-of-kin"])));
         Self { phone, email }
     }
 }

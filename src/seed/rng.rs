@@ -57,6 +57,7 @@ impl Rng {
         let mut random = [0; 10];
         random[..8].copy_from_slice(&self.next().to_le_bytes());
         random[8..].copy_from_slice(&self.next().to_le_bytes()[..2]);
-        uuid::Builder::from_unix_timestamp_millis(u64::try_from(time.timestamp_millis()).unwrap_or(0), &random).into_uuid()
+        uuid::Builder::from_unix_timestamp_millis(u64::try_from(time.timestamp_millis()).unwrap_or(0), &random)
+            .into_uuid()
     }
 }

@@ -54,7 +54,11 @@ pub(super) async fn slugs(tx: &mut PgConnection) -> Result<Vec<String>, SeedErro
 /// Makes accounts whose password is their owner's choice: they open every hospital that hires them.
 ///
 /// `account_door` cannot make those, as it notes the current hospital as the one that chose the password.
-pub(super) async fn accounts(tx: &mut PgConnection, accounts: &[&Account], password_hash: &str) -> Result<(), SeedError> {
+pub(super) async fn accounts(
+    tx: &mut PgConnection,
+    accounts: &[&Account],
+    password_hash: &str,
+) -> Result<(), SeedError> {
     let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
     let emails: Vec<_> = accounts.iter().map(|account| account.email.as_str()).collect();
     let times: Vec<_> = accounts.iter().map(|account| account.created_at).collect();

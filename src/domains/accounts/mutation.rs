@@ -1,10 +1,9 @@
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use super::service::{Entry, Place, SignIn};
 use super::ViewerObject;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{UserError, settle};
+use crate::graphql::{DateTime, UserError, settle};
 use crate::kernel::{Permission, Role};
 
 /// The mutations of this domain.
@@ -42,7 +41,7 @@ pub struct SignInPayload {
     /// Send it with each request as `Authorization: Bearer <accessToken>`. Null when there are choices or user errors.
     access_token: Option<String>,
     /// When the token stops working.
-    expires_at: Option<DateTime<Utc>>,
+    expires_at: Option<DateTime>,
     /// Who you are now.
     viewer: Option<ViewerObject>,
     /// The hospitals to choose from, when the account works in several and none was named. Sign in again with one of them.
@@ -64,7 +63,7 @@ impl Mutation {
         Ok(Some(match settle(entered)? {
             (Some(Entry::In(token, scope)), _) => SignInPayload {
                 access_token: Some(token.token),
-                expires_at: Some(token.expires_at),
+                expires_at: Some(token.expires_at.into()),
                 viewer: Some(ViewerObject::new(scope)),
                 ..SignInPayload::default()
             },

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
-use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 
 use crate::domains::hospitals::{self, Hospital};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
+use crate::graphql::DateTime;
 use crate::graphql::label::{access, semantic_non_null};
 use crate::kernel::{Permission, Role};
 use crate::tenancy::HospitalScope;
@@ -71,7 +71,7 @@ impl ViewerObject {
     }
 
     /// When your access token stops working.
-    async fn expires_at(&self) -> DateTime<Utc> {
-        self.scope.viewer.expires_at
+    async fn expires_at(&self) -> DateTime {
+        self.scope.viewer.expires_at.into()
     }
 }

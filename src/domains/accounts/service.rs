@@ -48,14 +48,14 @@ impl SignIn {
         };
         let hash = rows.first().map(|row| row.password_hash.clone());
         if !self.passwords.verify(password, hash.as_deref()).await? {
-            return Err(wrong_credentials());
+            return Err(invalid_credentials());
         }
         let mut places = rows.into_iter().filter_map(Place::of).collect::<Vec<_>>();
         if let Some(slug) = hospital {
             places.retain(|place| place.slug == slug);
         }
         match places.len() {
-            0 => Err(wrong_credentials()),
+            0 => Err(invalid_credentials()),
             1 => Ok(self.enter(&places[0])?),
             _ => Ok(Entry::Choose(places)),
         }
@@ -88,7 +88,7 @@ impl Place {
     }
 }
 
-fn wrong_credentials() -> Fail {
+fn invalid_credentials() -> Fail {
     let message = "E-mail address and password do not match, or the account may not sign in there.";
-    UserError::new(UserErrorCode::WrongCredentials, &[], message).into()
+    UserError::new(UserErrorCode::InvalidCredentials, &[], message).into()
 }

@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
-use chrono::{DateTime, Utc};
 
 use super::input::{PatientOrderField, PatientSort, PatientStatus};
 use super::repo::PatientRow;
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{Date, PageArgs, connection};
+use crate::graphql::{Date, DateTime, PageArgs, connection};
 use crate::kernel::{PatientId, Permission};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -96,18 +95,18 @@ impl Patient {
     }
 
     /// When the record was archived; null while it is in use.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.archived_at
+    async fn archived_at(&self) -> Option<DateTime> {
+        self.0.archived_at.map(DateTime)
     }
 
     /// When the record was made.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
     }
 
     /// When the record last changed.
-    async fn updated_at(&self) -> DateTime<Utc> {
-        self.0.updated_at
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
     }
 
     /// Counts changes, from 1. Send it as `expectedVersion` with a change.

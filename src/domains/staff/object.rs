@@ -1,14 +1,13 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
-use chrono::{DateTime, Utc};
 
 use super::input::StaffStatus;
 use super::loader::EmailLoader;
 use super::repo::StaffRow;
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{PageArgs, connection, loader, scope};
+use crate::graphql::{DateTime, PageArgs, connection, loader, scope};
 use crate::kernel::{AccountId, Permission, Role, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -76,14 +75,14 @@ impl Staff {
 
     /// When the person joined.
     #[graphql(directive = access::apply(Permission::ReadStaffAccounts), directive = semantic_non_null::apply())]
-    async fn created_at(&self) -> Option<DateTime<Utc>> {
-        Some(self.0.created_at)
+    async fn created_at(&self) -> Option<DateTime> {
+        Some(self.0.created_at.into())
     }
 
     /// When the record last changed.
     #[graphql(directive = access::apply(Permission::ReadStaffAccounts), directive = semantic_non_null::apply())]
-    async fn updated_at(&self) -> Option<DateTime<Utc>> {
-        Some(self.0.updated_at)
+    async fn updated_at(&self) -> Option<DateTime> {
+        Some(self.0.updated_at.into())
     }
 
     /// Counts changes, from 1. Send it as `expectedVersion` with a change.

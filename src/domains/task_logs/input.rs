@@ -1,10 +1,10 @@
 use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::Datelike;
 
 use super::repo::{Criteria, Range, TaskTypeRow};
 use crate::error::AppError;
 use crate::graphql::label::access;
-use crate::graphql::{OrderDirection, ids, search_words, unless_null};
+use crate::graphql::{DateTime, OrderDirection, ids, search_words, unless_null};
 use crate::kernel::{PatientId, Permission, StaffId};
 
 /// What kind of task was done.
@@ -35,14 +35,15 @@ pub enum TaskType {
 #[derive(Clone, Copy, Debug, InputObject)]
 pub struct DateTimeRange {
     /// From this time on.
-    from: MaybeUndefined<DateTime<Utc>>,
+    from: MaybeUndefined<DateTime>,
     /// Until just before this time.
-    to: MaybeUndefined<DateTime<Utc>>,
+    to: MaybeUndefined<DateTime>,
 }
 
 impl DateTimeRange {
     fn range(self, name: &str) -> Result<Range, AppError> {
-        let range = Range { from: unless_null(&format!("{name}.from"), self.from)?, to: unless_null(&format!("{name}.to"), self.to)? };
+        let time = |side: &str, time| Ok::<_, AppError>(unless_null(&format!("{name}.{side}"), time)?.map(|DateTime(time)| time));
+        let range = Range { from: time("from", self.from)?, to: time("to", self.to)? };
         for time in [range.from, range.to].into_iter().flatten() {
             if !(1..=9999).contains(&time.year()) {
                 return Err(AppError::bad_input(format!("{name} must lie in the years 1 to 9999.")));
@@ -156,7 +157,7 @@ pub struct CreateTaskLogInput {
     /// Anything else worth knowing, up to 10,000 characters.
     pub(super) notes: Option<String>,
     /// When it was done; now when left out. At most five minutes in the future.
-    pub(super) completed_at: Option<DateTime<Utc>>,
+    pub(super) completed_at: Option<DateTime>,
     /// Makes a retry safe: the same key with the same input finds the task log that the first call made.
     pub(super) idempotency_key: Option<String>,
 }
@@ -175,7 +176,7 @@ pub struct UpdateTaskLogInput {
     /// Anything else worth knowing; null for nothing.
     pub(super) notes: MaybeUndefined<String>,
     /// When it was done. At most five minutes in the future.
-    pub(super) completed_at: MaybeUndefined<DateTime<Utc>>,
+    pub(super) completed_at: MaybeUndefined<DateTime>,
     /// Why it changes, up to 500 characters. Needed to change somebody else's task log.
     pub(super) reason: Option<String>,
 }

@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result};
-use chrono::{DateTime, Utc};
 
 use super::input::{TaskLogOrderField, TaskLogSort, TaskType};
 use super::loader::{RevisionLoader, RevisionsOf};
@@ -12,7 +11,7 @@ use crate::domains::patients::{self, Patient};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{PageArgs, TotalCount, connection, loader, scope};
+use crate::graphql::{DateTime, PageArgs, TotalCount, connection, loader, scope};
 use crate::kernel::{PatientId, Permission, StaffId, TaskLogId};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -78,18 +77,18 @@ impl TaskLog {
     }
 
     /// When it was done.
-    async fn completed_at(&self) -> DateTime<Utc> {
-        self.0.completed_at
+    async fn completed_at(&self) -> DateTime {
+        self.0.completed_at.into()
     }
 
     /// When it was first written down.
-    async fn recorded_at(&self) -> DateTime<Utc> {
-        self.0.recorded_at
+    async fn recorded_at(&self) -> DateTime {
+        self.0.recorded_at.into()
     }
 
     /// When this version was written.
-    async fn updated_at(&self) -> DateTime<Utc> {
-        self.0.updated_at
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
     }
 
     /// Counts changes, from 1. Send it as `expectedVersion` with a change.
@@ -112,8 +111,8 @@ impl TaskLog {
 
     /// When it was deleted; null when it was not.
     #[graphql(directive = access::apply(Permission::ReadTaskLogRevisions))]
-    async fn deleted_at(&self) -> Option<DateTime<Utc>> {
-        self.0.deleted_at
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.0.deleted_at.map(DateTime)
     }
 
     /// Who wrote this version.

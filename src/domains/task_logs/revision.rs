@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, Result};
-use chrono::{DateTime, Utc};
 
 use super::input::TaskType;
 use super::object::member;
 use super::repo::RevisionRow;
 use crate::domains::staff::Staff;
-use crate::graphql::connection;
+use crate::graphql::{DateTime, connection};
 use crate::graphql::label::{access, semantic_non_null};
 use crate::kernel::{Permission, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
@@ -55,13 +54,13 @@ impl TaskLogRevision {
     }
 
     /// When it was said to have been done, then.
-    async fn completed_at(&self) -> DateTime<Utc> {
-        self.0.completed_at
+    async fn completed_at(&self) -> DateTime {
+        self.0.completed_at.into()
     }
 
     /// When this version was written.
-    async fn changed_at(&self) -> DateTime<Utc> {
-        self.0.changed_at
+    async fn changed_at(&self) -> DateTime {
+        self.0.changed_at.into()
     }
 
     /// Who wrote it.

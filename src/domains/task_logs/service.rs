@@ -61,7 +61,7 @@ pub(super) async fn create(scope: &HospitalScope, input: CreateTaskLogInput, fin
         task_type: input.task_type.into(),
         description: check.text("description", &input.description, DESCRIPTION, text::paragraph),
         notes: input.notes.map(|notes| check.text("notes", &notes, NOTES, text::paragraph)),
-        completed_at: input.completed_at.map_or(now, |time| completed_at(&mut check, time, now)),
+        completed_at: input.completed_at.map_or(now, |time| completed_at(&mut check, time.0, now)),
         recorded_at: now,
         updated_at: now,
         version: 1,
@@ -102,7 +102,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateTaskLogInput) -> 
         new.description = check.text("description", &value, DESCRIPTION, text::paragraph);
     }
     if let Some(time) = check.required("completedAt", input.completed_at) {
-        new.completed_at = completed_at(&mut check, time, now);
+        new.completed_at = completed_at(&mut check, time.0, now);
     }
     if !input.notes.is_undefined() {
         new.notes = input.notes.take().map(|value| check.text("notes", &value, NOTES, text::paragraph));
