@@ -20,6 +20,7 @@ impl MigrationTrait for Migration {
             manager,
             "DROP FUNCTION sign_in_door(text);
              DROP FUNCTION account_door(uuid, text, text);
+             DROP POLICY accounts_hospital_wall ON accounts;
              DROP TABLE staff;
              DROP TABLE accounts;
              DROP POLICY hospitals_door ON hospitals;

@@ -4,6 +4,7 @@ use async_graphql::{Value, parser::types::OperationType};
 
 use super::{
     bits::Permissions,
+    cost::is_connection,
     table::{FieldDef, InputDef, Kind, Table, TypeDef},
 };
 
@@ -34,10 +35,7 @@ impl Lint<'_> {
             Kind::Composite(fields) => {
                 let is_root = self.is_root();
                 if is_root && ty.label.is_some() {
-                    self.say(
-                        "",
-                        "is a root, and a label on it would quietly cover new fields; label each field instead.",
-                    );
+                    self.say("", "is a root, where a label would quietly cover new fields; label each field instead.");
                 }
                 if ty.possible.is_empty() {
                     self.say("", "has no concrete types; remove it or implement it.");
@@ -90,6 +88,10 @@ impl Lint<'_> {
                 self.say(place, &finding);
             }
         }
+        let is_sized = ["first", "last"].iter().any(|name| field.arguments.contains_key(*name));
+        if is_connection(self.table, field.ty) && !is_sized {
+            self.say(place, "is a page of unknown size, whose cost is a guess; give it the argument first.");
+        }
         // Whoever may run a mutation knows that it ran, so what it returns tells nothing by being there.
         let tells = (is_root && !self.is_root_of(&[OperationType::Mutation])) || field.shape.is_list();
         let target = &self.table.types[field.ty];
@@ -126,9 +128,7 @@ impl Lint<'_> {
         if matches!(target.kind, Kind::Leaf) && (target.name.starts_with("JSON") || target.name == "Any") {
             self.say(place, "is an opaque scalar, in which no label can be seen; use an input object.");
         }
-        let Some(default) = &input.default else {
-            return;
-        };
+        let Some(default) = &input.default else { return };
         if input.label.is_some() {
             self.say(place, "is labelled and has a default, which nobody has to ask for; remove the default.");
         } else if self.table.names_label(default, input.ty) {

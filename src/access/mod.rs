@@ -146,7 +146,8 @@ impl Access {
         self.table.permission_names(set)
     }
 
-    /// What reading a field of an object or interface needs; `None` when there is no such field.
+    /// What reading a field of an object needs, or what an interface adds to the need of the same field of each of its
+    /// types; `None` when there is no such field.
     pub fn need(&self, type_name: &str, field: &str) -> Option<Permissions> {
         let ty = self.table.type_named(type_name)?;
         self.table.field(ty, field).map(|definition| definition.need)

@@ -310,7 +310,7 @@ mod tests {
             usize::try_from(state % sides as u64).expect("a small number")
         };
         let mut accepted = 0;
-        for _ in 0..40_000 {
+        for _ in 0..30_000 {
             let mut text: Vec<char> = SEEDS[roll(SEEDS.len())].chars().collect();
             for _ in 0..=roll(3) {
                 let at = roll(text.len() + 1);
@@ -326,6 +326,6 @@ mod tests {
                 Err((kind, _)) => assert_eq!(kind, ScanErrorKind::Unclosed, "{text}"),
             }
         }
-        assert!(accepted > 4_000, "only {accepted} of the documents parsed");
+        assert!(accepted > 3_000, "only {accepted} of the documents parsed");
     }
 }

@@ -113,19 +113,22 @@ fn every_bound_is_held() {
     let types = |levels: usize| {
         format!("{{ __schema {{ types {} {{ name }} {} }} }}", "{ ofType ".repeat(levels), "}".repeat(levels))
     };
+    let many = |field: &str, times: usize| (0..times).map(|at| format!("a{at}: {field} ")).collect::<String>();
+    let pages = |inner: &str| format!("logs(first: 100) {{ nodes {{ {inner} }} }}");
+    let nested = pages(&format!("patient {{ {} }}", pages(&format!("patient {{ {} }}", pages("id")))));
     let cases = [
         ("doubling fragments", bomb("Patient", "id", "{ patient { ...F0 } } ", 22, 2)),
-        ("wide fragments", bomb("Patient", "id", "{ patient { ...F0 } } ", 6, 10)),
+        ("doubling fragments further down", bomb("Patient", "id", "{ patient { friend { ...F0 } } } ", 20, 2)),
         ("doubling fragments in introspection", bomb("__Type", "name", "{ __schema { types { ...F0 } } } ", 20, 2)),
-        ("doubling fragments nested by fields", bomb("Patient", "friend { id }", "{ patient { friend { ...F0 } } } ", 20, 2)),
+        ("wide fragments", bomb("Patient", "id", "{ patient { ...F0 } } ", 6, 10)),
         ("a long chain of fragments", bomb("Patient", "id", "{ patient { ...F0 } } ", 200, 1)),
         ("deep objects", friends(10)),
         ("deep introspection", types(30)),
-        ("many root fields", "{ ".to_owned() + &(0..11).map(|at| format!("a{at}: version ")).collect::<String>() + "}"),
-        ("many aliases", "{ patient { ".to_owned() + &(0..31).map(|at| format!("a{at}: id ")).collect::<String>() + "} }"),
-        ("nested pages", "{ taskLogs(first: 100) { nodes { patient { logs(first: 100) { nodes { patient { logs(first: 100) { nodes { id } } } } } } } } }".to_owned()),
-        ("a long list in a literal", format!("{{ nodes(ids: [{}]) {{ id }} }}", "\"x\" ".repeat(201))),
-        ("a deep literal", format!("{{ patients(filter: {}{}) {{ id }} }}", "{ any: ".repeat(9), "1 }".to_owned() + &"}".repeat(8))),
+        ("many root fields", format!("{{ {} }}", many("version", 11))),
+        ("many aliases", format!("{{ patient {{ {} }} }}", many("id", 31))),
+        ("nested pages", format!("{{ patient {{ {nested} }} }}")),
+        ("a long list in a literal", format!("{{ nodes(ids: [{}]) {{ id }} }}", "1 ".repeat(201))),
+        ("a deep literal", format!("{{ patients(filter: {}1{}) {{ id }} }}", "{ any: ".repeat(9), "}".repeat(9))),
     ];
     for (title, document) in cases {
         let mut asking = toy_as(ALL);
@@ -170,7 +173,8 @@ fn one_selection_over_many_types_is_bounded_too() {
 
 #[test]
 fn a_document_costs_its_fields_times_the_pages_above_them() {
-    let page = "{ nodes { id kind note __typename patient { id name phone slow } clinician { id name } } pageInfo { hasNextPage } }";
+    let page = "{ nodes { id kind note __typename patient { id name phone slow } clinician { id name } } \
+        pageInfo { hasNextPage } }";
     let cases = [
         ("{ version }".to_owned(), 1),
         ("{ patient { id friend { id } } }".to_owned(), 4),
@@ -215,13 +219,23 @@ fn introspection_tools_get_their_answer() {
     asking.caller.introspection = true;
     let of_type = "ofType { kind name ".repeat(9) + &"}".repeat(9);
     let document = format!(
-        "query IntrospectionQuery {{ __schema {{ queryType {{ name kind }} mutationType {{ name }} subscriptionType {{ name }}
-           types {{ ...FullType }} directives {{ name description locations isRepeatable args(includeDeprecated: true) {{ ...InputValue }} }} }} }}
-         fragment FullType on __Type {{ kind name description specifiedByURL isOneOf
-           fields(includeDeprecated: true) {{ name description args {{ ...InputValue }} type {{ ...TypeRef }} isDeprecated deprecationReason }}
+        "query IntrospectionQuery {{
+           __schema {{
+             queryType {{ name kind }} mutationType {{ name }} subscriptionType {{ name }} types {{ ...FullType }}
+             directives {{ name description locations isRepeatable args(includeDeprecated: true) {{ ...InputValue }} }}
+           }}
+         }}
+         fragment FullType on __Type {{
+           kind name description specifiedByURL isOneOf
+           fields(includeDeprecated: true) {{
+             name description args {{ ...InputValue }} type {{ ...TypeRef }} isDeprecated deprecationReason
+           }}
            inputFields {{ ...InputValue }} interfaces {{ ...TypeRef }} possibleTypes {{ ...TypeRef }}
-           enumValues(includeDeprecated: true) {{ name description isDeprecated deprecationReason }} }}
-         fragment InputValue on __InputValue {{ name description type {{ ...TypeRef }} defaultValue isDeprecated deprecationReason }}
+           enumValues(includeDeprecated: true) {{ name description isDeprecated deprecationReason }}
+         }}
+         fragment InputValue on __InputValue {{
+           name description type {{ ...TypeRef }} defaultValue isDeprecated deprecationReason
+         }}
          fragment TypeRef on __Type {{ kind name {of_type} }}"
     );
     let answer = asking.asks(&document);

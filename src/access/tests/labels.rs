@@ -18,7 +18,9 @@ fn a_field_needs_its_label_or_its_types_and_its_interfaces() {
     let sdl = format!(
         "{HEAD}
         interface I @access(needs: WRITE) {{ a: Int b: Int @access(needs: READ) }}
-        type T implements I @access(needs: READ) {{ a: Int b: Int c: Int @access(needs: WRITE) d: Int @access(needs: PUBLIC) }}
+        type T implements I @access(needs: READ) {{
+            a: Int b: Int c: Int @access(needs: WRITE) d: Int @access(needs: PUBLIC)
+        }}
         type Query {{ t: T @access(needs: READ) u: Int }}"
     );
     let access = Access::from_sdl_without_lint(&sdl).expect("it reads");
@@ -56,7 +58,8 @@ fn the_lint_finds_each_gap_and_says_what_to_do() {
             "Query.a needs less than T",
         ),
         (
-            "type Query { a: P @access(needs: PUBLIC) } type P @access(needs: PUBLIC) { b: T! } type T @access(needs: READ) { c: Int! }",
+            "type Query { a: P @access(needs: PUBLIC) } type P @access(needs: PUBLIC) { b: T! } type T \
+                @access(needs: READ) { c: Int! }",
             "P.b may hold a T, which needs more",
         ),
         (
@@ -68,7 +71,8 @@ fn the_lint_finds_each_gap_and_says_what_to_do() {
             "T.b needs more than its object does",
         ),
         (
-            "type Query { a: T @access(needs: READ) } type T { id: ID! @access(needs: READ) b: Int! @access(needs: WRITE) }",
+            "type Query { a: T @access(needs: READ) } type T { id: ID! @access(needs: READ) b: Int! \
+                @access(needs: WRITE) }",
             "T.b needs more than its object does",
         ),
         ("type Query { a(b: Int @access(needs: READ)): Int! @access(needs: PUBLIC) }", "Query.a has labelled input"),
@@ -81,13 +85,18 @@ fn the_lint_finds_each_gap_and_says_what_to_do() {
             "Query.a(b:) has a default that uses a labelled input",
         ),
         (
-            "type Query { a(b: I = { c: { d: 1 } }): Int @access(needs: PUBLIC) } input I { c: I d: Int @access(needs: READ) }",
+            "type Query { a(b: I = { c: { d: 1 } }): Int @access(needs: PUBLIC) } input I { c: I d: Int \
+                @access(needs: READ) }",
             "Query.a(b:) has a default that uses a labelled input",
         ),
         ("type Query { a(b: JSON): Int @access(needs: PUBLIC) } scalar JSON", "Query.a(b:) is an opaque scalar"),
         (
             "type Query { a: E @access(needs: PUBLIC) } enum E @access(needs: READ) { X }",
             "E carries a label that nothing reads",
+        ),
+        (
+            "type Query { a: C @access(needs: READ) } type C @access(needs: READ) { nodes: [Int] pageInfo: Int }",
+            "Query.a is a page of unknown size",
         ),
         ("type Query { a: Gone @access(needs: PUBLIC) }", "Query.a names the type Gone"),
         ("type Other { a: Int @access(needs: PUBLIC) }", "The root type Query is not in the SDL"),

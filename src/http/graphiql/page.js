@@ -267,7 +267,7 @@
     const hospitals = new Map();
     for (const person of people) hospitals.set(person.hospital, [...(hospitals.get(person.hospital) ?? []), person]);
     for (const members of hospitals.values()) {
-      const parts = members.map((person) => person.label.split(/,\s*/));
+      const parts = members.map((person) => person.label.split(/, | at /)); // 'Clinician at Riverside'
       el('people').append(make('fieldset', {}, make('legend', { textContent: parts[0][1] ?? members[0].hospital }), ...members.map((person, index) => {
         const button = make('button', { type: 'button', textContent: parts[index][0], title: `Sign in as ${person.email}`, onclick: () => signIn(inputOf(person), person) });
         button.dataset.key = keyOf(person);

@@ -1,0 +1,95 @@
+use serde_json::{Value, json};
+
+/// Somebody at a keyboard: sends documents, reads answers.
+#[derive(Clone)]
+pub struct Actor {
+    pub client: reqwest::Client,
+    pub url: String,
+    pub token: Option<String>,
+}
+
+/// An answer of the API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Actor {
+    pub fn new(url: &str, token: Option<String>) -> Self {
+        Self { client: reqwest::Client::builder().no_proxy().build().unwrap(), url: url.to_owned(), token }
+    }
+
+    /// A POST to the API, with the token if there is one.
+    pub fn post(&self) -> reqwest::RequestBuilder {
+        let request = self.client.post(format!("{}/graphql", self.url));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a document.
+    pub async fn ask(&self, query: &str) -> Answer {
+        self.ask_with(query, json!({})).await
+    }
+
+    /// Sends a document with variables.
+    pub async fn ask_with(&self, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables });
+        let response = self.post().json(&body).send().await.unwrap();
+        Answer { status: response.status().as_u16(), body: response.json().await.unwrap() }
+    }
+
+    /// Runs a mutation with one `input` and gives its payload. `selection` is what the payload shows beside user errors.
+    pub async fn mutate(&self, name: &str, input: Value, selection: &str) -> Value {
+        let mut kind = name.to_owned();
+        kind[..1].make_ascii_uppercase();
+        let query = format!(
+            "mutation($input: {kind}Input!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field message }} }} }}"
+        );
+        self.ask_with(&query, json!({ "input": input })).await.data()[name].clone()
+    }
+
+    /// Creates a patient as an administrator and gives the id.
+    pub async fn patient(&self, mrn: &str) -> String {
+        let input = json!({ "mrn": mrn, "firstName": "Pat", "lastName": format!("Patient {mrn}"), "dateOfBirth": "1980-02-29",
+            "room": "1A", "contactPhone": "+44 20 7946 0000", "contactEmail": "family@example.org" });
+        let payload = self.mutate("createPatient", input, "patient { id }").await;
+        payload["patient"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
+    }
+
+    /// Records a task log as a clinician and gives the id.
+    pub async fn task_log(&self, patient: &str, description: &str) -> String {
+        let input = json!({ "patientId": patient, "taskType": "VITALS", "description": description });
+        let payload = self.mutate("createTaskLog", input, "taskLog { id }").await;
+        payload["taskLog"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
+    }
+}
+
+impl Answer {
+    /// The data of an answer without errors.
+    #[track_caller]
+    pub fn data(&self) -> &Value {
+        assert_eq!(self.body.get("errors"), None, "{}", self.body);
+        &self.body["data"]
+    }
+
+    /// The code of the only error.
+    #[track_caller]
+    pub fn code(&self) -> &str {
+        let errors = self.body["errors"].as_array().unwrap_or_else(|| panic!("no error in {}", self.body));
+        assert_eq!(errors.len(), 1, "{}", self.body);
+        errors[0]["extensions"]["code"].as_str().unwrap()
+    }
+
+    /// Path and needed permission of each refusal.
+    pub fn refusals(&self) -> Vec<(String, String)> {
+        let path = |error: &Value| {
+            let parts = error["path"].as_array().cloned().unwrap_or_default();
+            parts.iter().map(|part| part.to_string().replace('"', "")).collect::<Vec<_>>().join(".")
+        };
+        let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| (path(error), error["extensions"]["needs"].as_str().unwrap_or("").to_owned())).collect()
+    }
+}

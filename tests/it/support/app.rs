@@ -1,0 +1,176 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use patient_logger::app::App;
+use patient_logger::auth::{Passwords, SigningKey};
+use patient_logger::http::{HttpState, Limits, serve};
+use patient_logger::kernel::{Clock, HospitalId, Role, SessionId, StaffId};
+use patient_logger::tenancy::{Database, DatabaseSettings};
+use sea_orm::sqlx::{self, Connection, PgConnection};
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::{Actor, TestDatabase};
+
+/// The password of everybody.
+pub const PASSWORD: &str = "a password for tests";
+
+/// A server on a free port, with a database of its own and a clock that the test sets.
+pub struct TestApp {
+    pub app: Arc<App>,
+    pub database: TestDatabase,
+    pub url: String,
+    now: Arc<Mutex<DateTime<Utc>>>,
+    hospitals: AtomicU32,
+}
+
+/// A hospital with an administrator and two clinicians.
+#[derive(Clone, Debug)]
+pub struct Hospital {
+    pub id: HospitalId,
+    pub slug: String,
+    pub admin: Person,
+    pub clinician: Person,
+    pub colleague: Person,
+}
+
+/// A member of staff.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub hospital: HospitalId,
+    pub staff: StaffId,
+    pub email: String,
+    pub role: Role,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server with other settings.
+    pub async fn start_with(set: impl FnOnce(&mut HttpState)) -> Self {
+        let database = TestDatabase::migrated().await;
+        let settings = DatabaseSettings {
+            url: database.app_url(),
+            pool_size: 4,
+            acquire_timeout: Duration::from_secs(10),
+            statement_timeout: Duration::from_secs(10),
+        };
+        let now = Arc::new(Mutex::new("2026-03-01T12:00:00Z".parse::<DateTime<Utc>>().unwrap()));
+        let clock = Clock::from_fn({
+            let now = now.clone();
+            move || *now.lock().unwrap()
+        });
+        let pool = Database::connect(&settings).await.unwrap();
+        let app = Arc::new(App::new(pool, &SigningKey::random(), Duration::from_secs(600), clock).unwrap());
+        let mut state = HttpState::new(app.clone());
+        set(&mut state);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
+        tokio::spawn(serve(listener, state, limits, std::future::pending()));
+        Self { app, database, url, now, hospitals: AtomicU32::new(0) }
+    }
+
+    /// The time that the server believes it is.
+    pub fn now(&self) -> DateTime<Utc> {
+        *self.now.lock().unwrap()
+    }
+
+    /// Moves the server's clock.
+    pub fn wait(&self, time: chrono::Duration) {
+        *self.now.lock().unwrap() += time;
+    }
+
+    /// A new hospital.
+    pub async fn hospital(&self) -> Hospital {
+        let number = self.hospitals.fetch_add(1, Ordering::Relaxed);
+        let slug = format!("hospital-{number}");
+        let id = HospitalId(Uuid::now_v7());
+        let mut owner = self.database.owner().await;
+        let mut tx = owner.begin().await.unwrap();
+        sqlx::query("SELECT set_config('app.current_hospital_id', $1, true)").bind(id.0.to_string()).execute(&mut *tx).await.unwrap();
+        sqlx::query("INSERT INTO hospitals (id, slug, name, time_zone, created_at) VALUES ($1, $2, $3, 'Europe/London', now())")
+            .bind(id.0)
+            .bind(&slug)
+            .bind(format!("Hospital {number}"))
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        let admin = person(&mut tx, id, Role::Admin, "Ada Admin", &format!("admin@{slug}.example")).await;
+        let clinician = person(&mut tx, id, Role::Clinician, "Carl Clinician", &format!("clinician@{slug}.example")).await;
+        let colleague = person(&mut tx, id, Role::Clinician, "Dora Doctor", &format!("colleague@{slug}.example")).await;
+        tx.commit().await.unwrap();
+        Hospital { id, slug, admin, clinician, colleague }
+    }
+
+    /// Makes a person of another hospital work in this one too, with a password of their own choosing.
+    pub async fn employ(&self, hospital: &Hospital, email: &str, role: Role) -> Person {
+        let mut owner = self.database.owner().await;
+        let mut tx = owner.begin().await.unwrap();
+        sqlx::query("SELECT set_config('app.current_hospital_id', $1, true)")
+            .bind(hospital.id.0.to_string())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        let person = person(&mut tx, hospital.id, role, "Flo Float", email).await;
+        tx.commit().await.unwrap();
+        let mut superuser = self.database.superuser().await;
+        let sql = "UPDATE accounts SET password_chosen_by = NULL WHERE email = $1";
+        sqlx::query(sql).bind(email).execute(&mut superuser).await.unwrap();
+        person
+    }
+
+    /// Somebody who has signed in.
+    pub fn actor(&self, person: &Person) -> Actor {
+        let session = SessionId(Uuid::now_v7());
+        let token = self.app.tokens.issue(person.staff, person.hospital, person.role, session).unwrap();
+        Actor::new(&self.url, Some(token.token))
+    }
+
+    pub fn admin(&self, hospital: &Hospital) -> Actor {
+        self.actor(&hospital.admin)
+    }
+
+    pub fn clinician(&self, hospital: &Hospital) -> Actor {
+        self.actor(&hospital.clinician)
+    }
+
+    pub fn colleague(&self, hospital: &Hospital) -> Actor {
+        self.actor(&hospital.colleague)
+    }
+
+    /// Somebody who has not signed in.
+    pub fn anonymous(&self) -> Actor {
+        Actor::new(&self.url, None)
+    }
+}
+
+async fn person(tx: &mut PgConnection, hospital: HospitalId, role: Role, name: &str, email: &str) -> Person {
+    static HASH: OnceCell<String> = OnceCell::const_new();
+    let hash = HASH.get_or_init(async || Passwords::new().hash(PASSWORD).await.unwrap()).await;
+    let account: Uuid = sqlx::query_scalar("SELECT account_door($1, $2, $3)")
+        .bind(Uuid::now_v7())
+        .bind(email)
+        .bind(hash)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    let staff = StaffId(Uuid::now_v7());
+    let sql = "INSERT INTO staff (hospital_id, id, account_id, name, role, status, version, created_at, updated_at)
+               VALUES ($1, $2, $3, $4, $5, 'ACTIVE', 1, now(), now())";
+    sqlx::query(sql)
+        .bind(hospital.0)
+        .bind(staff.0)
+        .bind(account)
+        .bind(name)
+        .bind(role.name())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    Person { hospital, staff, email: email.to_owned(), role }
+}

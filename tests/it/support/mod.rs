@@ -1,0 +1,9 @@
+//! The stage: a database and a server for each test, and actors who use them.
+
+mod actor;
+mod app;
+mod cluster;
+
+pub use actor::{Actor, Answer};
+pub use app::{Hospital, Person, TestApp};
+pub use cluster::{TestDatabase, scratch};
