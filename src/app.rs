@@ -41,9 +41,15 @@ impl App {
     ///
     /// # Errors
     /// When a field has no label, or labels contradict each other.
-    pub fn new(database: Database, key: &SigningKey, token_lifetime: Duration, clock: Clock) -> Result<Self, SchemaFaults> {
+    pub fn new(
+        database: Database,
+        key: &SigningKey,
+        token_lifetime: Duration,
+        clock: Clock,
+    ) -> Result<Self, SchemaFaults> {
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
-        let permissions = Role::ALL.map(|role| (role, access.permissions(role.permissions().map(Permission::name)))).into();
+        let permissions =
+            Role::ALL.map(|role| (role, access.permissions(role.permissions().map(Permission::name)))).into();
         let passwords = Passwords::new();
         let tokens = Tokens::new(key, token_lifetime, clock.clone());
         let sign_in = SignIn {
@@ -84,5 +90,7 @@ impl std::fmt::Debug for App {
 
 /// The schema as text: what `schema.graphql` holds and what [`Access`] enforces.
 pub fn sdl() -> String {
-    domains::schema().finish().sdl_with_options(SDLExportOptions::new().include_specified_by().prefer_single_line_descriptions())
+    domains::schema()
+        .finish()
+        .sdl_with_options(SDLExportOptions::new().include_specified_by().prefer_single_line_descriptions())
 }

@@ -153,7 +153,9 @@ fn ours(directory: Option<PathBuf>) -> PathBuf {
 fn origin(text: &str) -> Result<String, String> {
     let text = text.trim();
     match url::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text => Ok(text.to_owned()),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text => {
+            Ok(text.to_owned())
+        }
         _ => Err("an origin is a scheme, a host and a port, such as https://ward.example".to_owned()),
     }
 }

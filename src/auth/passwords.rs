@@ -89,7 +89,9 @@ impl Passwords {
     }
 
     async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
-        let busy = || AppError::public(ErrorCode::Unavailable, "Too many people sign in just now. Try again in a few seconds.");
+        let busy = || {
+            AppError::public(ErrorCode::Unavailable, "Too many people sign in just now. Try again in a few seconds.")
+        };
         let slot = tokio::time::timeout(WAIT, self.slots.clone().acquire_owned()).await.map_err(|_| busy())?;
         let slot = slot.map_err(|_| busy())?;
         let computed = tokio::task::spawn_blocking(move || {

@@ -39,7 +39,8 @@ impl SigningKey {
     /// # Errors
     /// When there is no such file, or it holds something else.
     pub fn read(path: &Path) -> Result<Self, SigningKeyError> {
-        let pem = std::fs::read_to_string(path).map_err(|error| SigningKeyError::Io(path.display().to_string(), error))?;
+        let pem =
+            std::fs::read_to_string(path).map_err(|error| SigningKeyError::Io(path.display().to_string(), error))?;
         let key = ed25519_dalek::SigningKey::from_pkcs8_pem(&pem);
         key.map(Self).map_err(|_| SigningKeyError::NotAKey(path.display().to_string()))
     }
@@ -53,7 +54,8 @@ impl SigningKey {
         if !path.exists() {
             // Written aside and linked into place: of two processes that start at once, one makes the key.
             let aside = path.with_extension(Uuid::new_v4().simple().to_string());
-            let pem = Self::random().0.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(std::io::Error::other(error)))?;
+            let pem =
+                Self::random().0.to_pkcs8_pem(LineEnding::LF).map_err(|error| failed(std::io::Error::other(error)))?;
             write_private(&aside, pem.as_bytes()).map_err(failed)?;
             let linked = std::fs::hard_link(&aside, path);
             std::fs::remove_file(&aside).map_err(failed)?;
@@ -171,7 +173,13 @@ impl Tokens {
     ///
     /// # Errors
     /// When it cannot be signed.
-    pub fn issue(&self, staff: StaffId, hospital: HospitalId, role: Role, session: SessionId) -> Result<AccessToken, AppError> {
+    pub fn issue(
+        &self,
+        staff: StaffId,
+        hospital: HospitalId,
+        role: Role,
+        session: SessionId,
+    ) -> Result<AccessToken, AppError> {
         let now = self.clock.now();
         let expires_at = now + self.lifetime;
         let claims = Claims {
@@ -187,7 +195,8 @@ impl Tokens {
             jti: Uuid::new_v4(),
         };
         let header = Header { typ: Some(TYPE.into()), ..Header::new(Algorithm::EdDSA) };
-        let token = jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|error| AppError::internal(error.to_string()))?;
+        let token = jsonwebtoken::encode(&header, &claims, &self.encoding)
+            .map_err(|error| AppError::internal(error.to_string()))?;
         let expires_at = DateTime::from_timestamp(claims.exp, 0).unwrap_or(expires_at);
         Ok(AccessToken { token, expires_at })
     }

@@ -127,8 +127,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
 }
 
 fn start_logging(settings: &LogSettings) -> Result<(), String> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log)
-        .map_err(|error| format!("LOG=\"{}\" is not a filter such as info or patient_logger=debug: {error}", settings.log))?;
+    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log).map_err(|error| {
+        format!("LOG=\"{}\" is not a filter such as info or patient_logger=debug: {error}", settings.log)
+    })?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),

@@ -60,7 +60,11 @@ pub(super) fn run(args: &SeedArgs) -> Result<(), CliError> {
         Ok::<_, CliError>(seeded.await?)
     })?;
     bar.finish_and_clear();
-    println!("Added {} rows in {:.1} s. In each hospital an administrator and a clinician can sign in:", seeded.rows, started.elapsed().as_secs_f64());
+    println!(
+        "Added {} rows in {:.1} s. In each hospital an administrator and a clinician can sign in:",
+        seeded.rows,
+        started.elapsed().as_secs_f64()
+    );
     for hospital in &seeded.hospitals {
         println!("  {:<28} admin@{slug}.example, clinician@{slug}.example", hospital.name, slug = hospital.slug);
     }

@@ -88,7 +88,11 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
 
 /// The page, and GraphiQL for it as soon as it is there: the API does not wait for a download.
 fn explorer(settings: &ServeSettings, demo: bool) -> Arc<Graphiql> {
-    let people = DEMO_PEOPLE.iter().map(|person| Persona { label: person.label, email: person.email, hospital: person.hospital });
+    let people = DEMO_PEOPLE.iter().map(|person| Persona {
+        label: person.label,
+        email: person.email,
+        hospital: person.hospital,
+    });
     let demo = demo.then(|| Demo { password: DEMO_PASSWORD, people: people.collect() });
     let graphiql = Arc::new(Graphiql::new(demo.as_ref()));
     let (loading, packages) = (graphiql.clone(), settings.store.packages());

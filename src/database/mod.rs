@@ -36,6 +36,11 @@ pub enum StoreError {
     /// The owner is needed and unknown.
     #[error("this needs the owner of the database: set DATABASE_OWNER_URL")]
     NoOwner,
+    /// An owner, and no database.
+    #[error(
+        "DATABASE_OWNER_URL is set and DATABASE_URL is not. Set both for your own PostgreSQL, or neither for the private one"
+    )]
+    OwnerAlone,
     /// An address cannot be read.
     #[error("DATABASE_OWNER_URL is not a PostgreSQL address: {0}")]
     BadUrl(sqlx::Error),
@@ -55,6 +60,9 @@ impl Store {
     pub fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
         if let Some(app_url) = settings.database_url.clone() {
             return Ok(Self { app_url, owner_url: settings.database_owner_url.clone(), embedded: None });
+        }
+        if settings.database_owner_url.is_some() {
+            return Err(StoreError::OwnerAlone);
         }
         let embedded = embedded::start(&settings.embedded())?;
         let (app_url, owner_url) = (embedded.app_url(DATABASE), embedded.owner_url(DATABASE));

@@ -65,9 +65,13 @@ async fn fetch(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>, AppError
         Kind::Hospital if may(Permission::SignedIn)? => {
             hospitals::by_id(ctx, HospitalId(id.uuid)).await?.map(Node::Hospital)
         }
-        Kind::Patient if may(Permission::ReadPatients)? => patients::by_id(ctx, PatientId(id.uuid)).await?.map(Node::Patient),
+        Kind::Patient if may(Permission::ReadPatients)? => {
+            patients::by_id(ctx, PatientId(id.uuid)).await?.map(Node::Patient)
+        }
         Kind::Staff if may(Permission::ReadStaff)? => staff::by_id(ctx, StaffId(id.uuid)).await?.map(Node::Staff),
-        Kind::TaskLog if may(Permission::ReadTaskLogs)? => task_logs::by_id(ctx, TaskLogId(id.uuid)).await?.map(Node::TaskLog),
+        Kind::TaskLog if may(Permission::ReadTaskLogs)? => {
+            task_logs::by_id(ctx, TaskLogId(id.uuid)).await?.map(Node::TaskLog)
+        }
         _ => None,
     })
 }

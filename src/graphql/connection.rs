@@ -31,7 +31,9 @@ pub struct TotalCount(Arc<dyn Fn() -> Counted + Send + Sync>);
 
 impl TotalCount {
     /// Counts with `count`.
-    pub fn new<F: Future<Output = Result<u64, AppError>> + Send + 'static>(count: impl Fn() -> F + Send + Sync + 'static) -> Self {
+    pub fn new<F: Future<Output = Result<u64, AppError>> + Send + 'static>(
+        count: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
         Self(Arc::new(move || Box::pin(count())))
     }
 
@@ -96,7 +98,10 @@ macro_rules! connection {
             }
 
             /// Where the page stands in the list.
-            async fn page_info(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<$crate::graphql::PageInfo> {
+            async fn page_info(
+                &self,
+                ctx: &async_graphql::Context<'_>,
+            ) -> async_graphql::Result<$crate::graphql::PageInfo> {
                 let cursor = |node: Option<&$node>| node.map(|node| self.cursor(ctx, node)).transpose();
                 Ok($crate::graphql::PageInfo {
                     has_next_page: self.page.has_next,

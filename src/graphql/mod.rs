@@ -13,8 +13,8 @@ mod scalars;
 mod scan;
 mod user_error;
 
-pub use connection::{PageInfo, TotalCount};
 pub(crate) use connection::connection;
+pub use connection::{PageInfo, TotalCount};
 pub use cursor::Cursors;
 pub use documents::Documents;
 pub use input::{OrderDirection, ids, search_words, unless_null, wants, wants_in_nodes};

@@ -47,7 +47,8 @@ impl PageArgs {
         }
         let key = match cursor {
             Some(cursor) => {
-                let cursors = ctx.data_opt::<Cursors>().ok_or_else(|| AppError::internal("no Cursors in the schema"))?;
+                let cursors =
+                    ctx.data_opt::<Cursors>().ok_or_else(|| AppError::internal("no Cursors in the schema"))?;
                 Some(cursors.open(scope(ctx)?.hospital_id(), list, &cursor)?)
             }
             None => None,

@@ -66,7 +66,8 @@ impl UserError {
 
     /// Somebody changed it in between.
     pub fn version_conflict(expected: i32, found: i32) -> Self {
-        let message = format!("You expected version {expected}; it is at version {found}. Read it again and decide anew.");
+        let message =
+            format!("You expected version {expected}; it is at version {found}. Read it again and decide anew.");
         Self::new(UserErrorCode::VersionConflict, &["expectedVersion"], message)
     }
 }
@@ -127,7 +128,13 @@ impl Check {
     }
 
     /// A text cleaned by `clean` (see [`crate::kernel::text`]); empty when it is refused.
-    pub fn text(&mut self, field: &str, text: &str, max: usize, clean: fn(&str, usize) -> Result<String, TextProblem>) -> String {
+    pub fn text(
+        &mut self,
+        field: &str,
+        text: &str,
+        max: usize,
+        clean: fn(&str, usize) -> Result<String, TextProblem>,
+    ) -> String {
         clean(text, max).unwrap_or_else(|problem| {
             match problem {
                 TextProblem::Blank => self.refuse(UserErrorCode::Blank, field, format!("{field} must not be blank.")),
@@ -147,7 +154,11 @@ impl Check {
     /// A value that may be left out of a change, but not be null.
     pub fn required<T>(&mut self, field: &str, value: MaybeUndefined<T>) -> Option<T> {
         if value.is_null() {
-            self.refuse(UserErrorCode::Blank, field, format!("{field} cannot be empty. Leave it out to keep it as it is."));
+            self.refuse(
+                UserErrorCode::Blank,
+                field,
+                format!("{field} cannot be empty. Leave it out to keep it as it is."),
+            );
         }
         value.take()
     }
@@ -156,10 +167,18 @@ impl Check {
     pub fn email(&mut self, field: &str, email: &str) -> String {
         let clean = crate::kernel::text::line(email, 254).map(|email| email.to_lowercase()).unwrap_or_default();
         let fits = clean.split_once('@').is_some_and(|(name, host)| {
-            !name.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@')
+            !name.is_empty()
+                && host.contains('.')
+                && !host.starts_with('.')
+                && !host.ends_with('.')
+                && !host.contains('@')
         });
         if !fits || clean.contains(char::is_whitespace) {
-            self.refuse(UserErrorCode::Invalid, field, format!("{field} must be an e-mail address such as ann@example.org."));
+            self.refuse(
+                UserErrorCode::Invalid,
+                field,
+                format!("{field} must be an e-mail address such as ann@example.org."),
+            );
         }
         clean
     }

@@ -14,7 +14,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::json;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::accept::MediaType;
 use super::{HttpState, RequestId, plain};
@@ -39,8 +41,13 @@ struct Params {
     _extensions: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// An answer of the whole request: its status when the client reads statuses, and the answer.
-struct Answer(StatusCode, GraphqlResponse);
+/// What a request comes to.
+enum Answer {
+    /// Nothing ran: the status that says so, and why. The answer has no `data` then.
+    Refused(StatusCode, Vec<ServerError>),
+    /// The document ran, all of it or what the viewer may read of it.
+    Ran(Box<GraphqlResponse>),
+}
 
 pub(super) async fn handle(
     State(state): State<HttpState>,
@@ -69,7 +76,7 @@ pub(super) async fn handle(
     };
     let answer = match params(&body) {
         Ok(params) => execute(&state, viewer, params).await,
-        Err(message) => bad_request(message),
+        Err(message) => refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message),
     };
     answer.write(media, id)
 }
@@ -93,7 +100,7 @@ fn viewer(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>, Answer> {
     let viewer = token.and_then(|token| app.tokens.verify(token));
     viewer.map(Some).ok_or_else(|| {
         let message = "The access token is not valid, or no longer. Sign in again.";
-        Answer(StatusCode::UNAUTHORIZED, failed(UNAUTHENTICATED, message))
+        refused(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
     })
 }
 
@@ -127,19 +134,19 @@ async fn execute(state: &HttpState, viewer: Option<Viewer>, params: Params) -> A
     let caller = app.caller(viewer.as_ref());
     let plan = match app.documents.prepare(&query, operation_name.as_deref(), &variables, &caller) {
         Ok(plan) => plan,
-        Err(error) => return Answer(StatusCode::BAD_REQUEST, GraphqlResponse::from_errors(vec![error])),
+        Err(error) => return Answer::Refused(StatusCode::BAD_REQUEST, vec![error]),
     };
     let running = tokio::spawn(run(app.clone(), plan, variables, viewer).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
             let message = "Something went wrong on our side. Give us the requestId and we will find out what.";
-            Answer(StatusCode::INTERNAL_SERVER_ERROR, failed(ErrorCode::Internal.as_str(), message))
+            refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message)
         }
         // The task goes on to its end, which the timeouts of the database bound.
         Err(_) => {
             let message = "The answer took too long. Ask for less, or again later.";
-            Answer(StatusCode::SERVICE_UNAVAILABLE, failed(ErrorCode::Timeout.as_str(), message))
+            refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message)
         }
     }
 }
@@ -155,15 +162,10 @@ async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Optio
         }
         None => GraphqlResponse::default(),
     };
-    let never_ran = !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty());
-    if never_ran {
-        for error in &mut response.errors {
-            let extensions = error.extensions.get_or_insert_default();
-            if extensions.get("code").is_none() {
-                extensions.set("code", VALIDATION_FAILED);
-            }
-        }
-        return Answer(StatusCode::BAD_REQUEST, response);
+    // The library's own validation found a fault: nothing ran. Every other error has the path of a field.
+    if !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty()) {
+        response.errors.iter_mut().for_each(|error| set_code(error, VALIDATION_FAILED));
+        return Answer::Refused(StatusCode::BAD_REQUEST, response.errors);
     }
     plan.patch(&mut response);
     if let Some(scope) = scope
@@ -171,56 +173,63 @@ async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Optio
     {
         tracing::warn!(%error, "a snapshot did not end well");
     }
-    Answer(StatusCode::OK, response)
+    Answer::Ran(Box::new(response))
 }
 
-fn bad_request(message: String) -> Answer {
-    Answer(StatusCode::BAD_REQUEST, failed(ErrorCode::BadUserInput.as_str(), message))
-}
-
-/// An answer without data.
-fn failed(code: &str, message: impl Into<String>) -> GraphqlResponse {
+fn refused(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {
     let mut error = ServerError::new(message, None);
-    error.extensions.get_or_insert_default().set("code", code);
-    GraphqlResponse::from_errors(vec![error])
+    set_code(&mut error, code);
+    Answer::Refused(status, vec![error])
 }
 
-impl Answer {
-    fn write(self, media: MediaType, id: uuid::Uuid) -> Response {
-        let Self(status, mut response) = self;
-        for error in &mut response.errors {
-            let extensions = error.extensions.get_or_insert_default();
-            match extensions.get("code") {
-                // What the library itself finds wrong with the value of an argument.
-                None => extensions.set("code", ErrorCode::BadUserInput.as_str()),
-                Some(Value::String(code)) if code == "INTERNAL" || code == "UNAVAILABLE" => {
-                    extensions.set("requestId", id.simple().to_string());
-                }
-                Some(_) => {}
-            }
-        }
-        // Clients of the older type take any other status for a fault of the transport, and read no errors from it. A
-        // credential that does not hold, and a server that cannot answer, are such faults.
-        let graphql_status = media == MediaType::Response || status != StatusCode::BAD_REQUEST || !ran_parser(&response);
-        let status = if graphql_status { status } else { StatusCode::OK };
-        match serde_json::to_vec(&response) {
-            Ok(body) => {
-                let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
-                if status == StatusCode::UNAUTHORIZED {
-                    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                }
-                response
-            }
-            Err(error) => {
-                tracing::error!(%error, "an answer could not be written");
-                plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n")
-            }
-        }
+/// Gives an error that has no code this one.
+fn set_code(error: &mut ServerError, code: &str) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        extensions.set("code", code);
     }
 }
 
-/// Whether the request was a GraphQL request at all, so that its document was looked at.
-fn ran_parser(response: &GraphqlResponse) -> bool {
-    let code = response.errors.first().and_then(|error| error.extensions.as_ref()?.get("code").cloned());
-    code != Some(Value::from(ErrorCode::BadUserInput.as_str()))
+/// Completes an error: every one has a code, and a fault the id under which the log tells more.
+fn complete(error: &mut ServerError, id: Uuid) {
+    // Without a code, it is what the library finds wrong with the value of an argument.
+    set_code(error, ErrorCode::BadUserInput.as_str());
+    let extensions = error.extensions.get_or_insert_default();
+    let faults = [ErrorCode::Internal, ErrorCode::Unavailable].map(ErrorCode::as_str);
+    if matches!(extensions.get("code"), Some(Value::String(code)) if faults.contains(&code.as_str())) {
+        extensions.set("requestId", id.simple().to_string());
+    }
+}
+
+impl Answer {
+    fn write(self, media: MediaType, id: Uuid) -> Response {
+        let (status, body) = match self {
+            Self::Ran(mut response) => {
+                response.errors.iter_mut().for_each(|error| complete(error, id));
+                (StatusCode::OK, serde_json::to_vec(&response))
+            }
+            Self::Refused(status, mut errors) => {
+                errors.iter_mut().for_each(|error| complete(error, id));
+                (status_for(status, media, &errors), serde_json::to_vec(&json!({ "errors": errors })))
+            }
+        };
+        let Ok(body) = body else {
+            tracing::error!("an answer could not be written");
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
+        };
+        let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// Clients of the older media type take any status but 200 for a fault of the transport and read no errors from it; so a
+/// document that is refused is a 200 for them. What was no GraphQL request at all is a fault for everyone.
+fn status_for(status: StatusCode, media: MediaType, errors: &[ServerError]) -> StatusCode {
+    let bad_input = Value::from(ErrorCode::BadUserInput.as_str());
+    let code = |error: &ServerError| error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
+    let was_graphql = errors.iter().all(|error| code(error).as_ref() != Some(&bad_input));
+    if media == MediaType::Json && status == StatusCode::BAD_REQUEST && was_graphql { StatusCode::OK } else { status }
 }

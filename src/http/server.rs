@@ -65,4 +65,3 @@ pub async fn serve(listener: TcpListener, state: HttpState, limits: Limits, stop
         tracing::warn!(seconds = limits.drain.as_secs(), "some requests did not finish in time and are cut off");
     }
 }
-

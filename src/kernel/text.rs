@@ -46,7 +46,8 @@ fn clean(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<Strin
 /// Control characters, and the bidirectional embeddings, overrides and isolates (Unicode UAX #9), with which a text can
 /// be made to read as something it does not say (CVE-2021-42574). The marks U+200E and U+200F stay: names need them.
 fn is_forbidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}')
+    c.is_control()
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}')
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::MigratorTrait;
+use sea_orm::DbErr;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
-use sea_orm::DbErr;
 
 use super::tx::Tx;
 
@@ -71,7 +71,9 @@ pub enum NotSafe {
     )]
     OpenTables(String),
     /// The tables are not those this version was built for.
-    #[error("the database is at schema version {found}, this server needs {needed}. Run `patient-logger migrate`{hint}")]
+    #[error(
+        "the database is at schema version {found}, this server needs {needed}. Run `patient-logger migrate`{hint}"
+    )]
     WrongSchema {
         /// What is there.
         found: String,
@@ -133,11 +135,12 @@ impl Database {
     /// # Errors
     /// See [`NotSafe`].
     pub async fn ready(&self) -> Result<(), NotSafe> {
-        let found: Option<String> =
-            sqlx::query_scalar("SELECT schema_version()").fetch_one(&self.pool).await.or_else(|error| match &error {
+        let found: Option<String> = sqlx::query_scalar("SELECT schema_version()").fetch_one(&self.pool).await.or_else(
+            |error| match &error {
                 sqlx::Error::Database(cause) if cause.code().as_deref() == Some("42883") => Ok(None),
                 _ => Err(error),
-            })?;
+            },
+        )?;
         let needed = migration::Migrator::migrations().last().map(|last| last.name().to_owned()).unwrap_or_default();
         match found {
             Some(found) if found == needed => Ok(()),

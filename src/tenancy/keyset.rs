@@ -92,7 +92,11 @@ impl PageRequest {
 impl<T> Page<T> {
     /// The same page with each row turned into something else.
     pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
-        Page { rows: self.rows.into_iter().map(turn).collect(), has_next: self.has_next, has_previous: self.has_previous }
+        Page {
+            rows: self.rows.into_iter().map(turn).collect(),
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+        }
     }
 }
 

@@ -48,7 +48,8 @@ impl HospitalScope {
         if let Some(tx) = &*snapshot {
             return Ok(tx.clone());
         }
-        let tx = Arc::new(self.database.begin_in("ISOLATION LEVEL REPEATABLE READ READ ONLY", self.hospital_id().0).await?);
+        let tx =
+            Arc::new(self.database.begin_in("ISOLATION LEVEL REPEATABLE READ READ ONLY", self.hospital_id().0).await?);
         *snapshot = Some(tx.clone());
         Ok(tx)
     }

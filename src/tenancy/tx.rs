@@ -111,6 +111,7 @@ impl ConnectionTrait for Tx {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        with_connection!(self, c => c.fetch_all(prepared(statement))).map(|rows| rows.into_iter().map(Into::into).collect())
+        with_connection!(self, c => c.fetch_all(prepared(statement)))
+            .map(|rows| rows.into_iter().map(Into::into).collect())
     }
 }

@@ -40,7 +40,8 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
         let log = clinician.task_log(&patient, "Pulse 72").await;
         let input = serde_json::json!({ "id": log, "description": "Pulse 74" });
         clinician.mutate("updateTaskLog", input, "taskLog { version }").await;
-        let input = serde_json::json!({ "patientId": patient, "taskType": "OTHER", "description": "x", "idempotencyKey": "k" });
+        let input =
+            serde_json::json!({ "patientId": patient, "taskType": "OTHER", "description": "x", "idempotencyKey": "k" });
         clinician.mutate("createTaskLog", input, "taskLog { id }").await;
     }
     hospitals
@@ -52,7 +53,8 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     let hospitals = two_hospitals_with_rows(&app).await;
     let mut connection = app.database.app().await;
     let tables = readable_tables(&mut connection).await;
-    let expected = ["accounts", "hospitals", "idempotency_keys", "patients", "staff", "task_log_revisions", "task_logs"];
+    let expected =
+        ["accounts", "hospitals", "idempotency_keys", "patients", "staff", "task_log_revisions", "task_logs"];
     assert_eq!(tables, expected, "a new table belongs into this list");
 
     let mut superuser = app.database.superuser().await;
@@ -94,7 +96,9 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
     }
     for sql in [
         format!("UPDATE patients SET hospital_id = '{theirs}'"),
-        format!("INSERT INTO staff SELECT '{theirs}', gen_random_uuid(), account_id, name, role, status, 1, now(), now() FROM staff LIMIT 1"),
+        format!(
+            "INSERT INTO staff SELECT '{theirs}', gen_random_uuid(), account_id, name, role, status, 1, now(), now() FROM staff LIMIT 1"
+        ),
         "UPDATE staff SET hospital_id = hospital_id".into(),
         "UPDATE task_logs SET hospital_id = hospital_id".into(),
         "UPDATE task_log_revisions SET description = 'X'".into(),
@@ -131,7 +135,8 @@ async fn a_log_for_a_foreign_patient_fails_like_one_for_a_patient_that_does_not_
     let mut errors = Vec::new();
     // Forging the hospital as well changes nothing: the trigger takes it from the patient.
     for (patient, hospital) in [(foreign, one.id.0), (foreign, two.id.0), (Uuid::now_v7(), one.id.0)] {
-        let sql = "INSERT INTO task_logs (hospital_id, id, patient_id, clinician_id, task_type, description, completed_at,
+        let sql =
+            "INSERT INTO task_logs (hospital_id, id, patient_id, clinician_id, task_type, description, completed_at,
                    recorded_at, updated_at, version, changed_by_id)
                    VALUES ($1, $2, $3, $4, 'OTHER', 'x', now(), now(), now(), 1, $4)";
         let insert = sqlx::query(sql).bind(hospital).bind(Uuid::now_v7()).bind(patient).bind(one.clinician.staff.0);
@@ -177,7 +182,11 @@ async fn every_table_of_a_hospital_has_the_wall() {
     .fetch_all(&mut connection)
     .await
     .unwrap();
-    assert_eq!(foreign_keys, ["staff_account_id_fkey"], "every other key of a hospital's table leads with the hospital");
+    assert_eq!(
+        foreign_keys,
+        ["staff_account_id_fkey"],
+        "every other key of a hospital's table leads with the hospital"
+    );
 }
 
 #[tokio::test]
@@ -257,7 +266,10 @@ async fn the_server_refuses_a_role_or_a_table_that_the_wall_does_not_hold() {
     assert!(connect(database.app_url()).await.unwrap_err().contains("forced on: notes"));
     sqlx::query("DROP TABLE notes").execute(&mut superuser).await.unwrap();
 
-    sqlx::query("INSERT INTO seaql_migrations VALUES ('m29990101_000001_future', 0)").execute(&mut superuser).await.unwrap();
+    sqlx::query("INSERT INTO seaql_migrations VALUES ('m29990101_000001_future', 0)")
+        .execute(&mut superuser)
+        .await
+        .unwrap();
     assert!(connect(database.app_url()).await.unwrap_err().contains("older than its database"));
 
     let empty = TestDatabase::empty().await;
@@ -297,7 +309,8 @@ async fn migrations_go_up_and_down_and_eight_may_run_them_at_once() {
     all_up().await;
     assert_eq!(shape().await, up);
     let mut superuser = database.superuser().await;
-    let history: i64 = sqlx::query_scalar("SELECT count(*) FROM seaql_migrations").fetch_one(&mut superuser).await.unwrap();
+    let history: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM seaql_migrations").fetch_one(&mut superuser).await.unwrap();
     assert_eq!(history, i64::from(steps));
     superuser.close().await.unwrap();
 }

@@ -94,8 +94,10 @@ async fn a_password_that_an_administrator_chose_opens_that_hospital_only() {
     let input = json!({ "email": "new@person.example", "name": "New Person", "role": "CLINICIAN", "initialPassword": PASSWORD });
     for hospital in [&one, &two] {
         // The second hospital cannot tell that the first knows this person already.
-        let payload = app.admin(hospital).mutate("createStaff", input.clone(), "staff { name role email status }").await;
-        let staff = json!({ "name": "New Person", "role": "CLINICIAN", "email": "new@person.example", "status": "ACTIVE" });
+        let payload =
+            app.admin(hospital).mutate("createStaff", input.clone(), "staff { name role email status }").await;
+        let staff =
+            json!({ "name": "New Person", "role": "CLINICIAN", "email": "new@person.example", "status": "ACTIVE" });
         assert_eq!(payload, json!({ "staff": staff, "userErrors": [] }));
     }
     let anonymous = app.anonymous();
@@ -164,8 +166,11 @@ async fn a_token_of_ours_with_a_claim_missing_or_mistyped_is_none() {
     let path = crate::support::scratch("token-key.pem");
     std::fs::write(&path, pem.as_bytes()).unwrap();
     let now = app.now();
-    let tokens =
-        Tokens::new(&SigningKey::read(&path).unwrap(), std::time::Duration::from_secs(600), Clock::from_fn(move || now));
+    let tokens = Tokens::new(
+        &SigningKey::read(&path).unwrap(),
+        std::time::Duration::from_secs(600),
+        Clock::from_fn(move || now),
+    );
     let person = &hospital.clinician;
     let good = tokens.issue(person.staff, person.hospital, person.role, SessionId(Uuid::now_v7())).unwrap().token;
     let claims: Value =

@@ -63,8 +63,8 @@ pub struct Graphiql {
 
 #[derive(Debug)]
 enum Loaded {
-    /// Why it is not there.
-    Not(String),
+    /// Why it is not there, without what strangers need not know.
+    Not(&'static str),
     Bundle(Arc<Files>),
 }
 
@@ -90,7 +90,10 @@ impl Graphiql {
         let settings = serde_json::to_string(&Settings { endpoint: "/graphql", demo }).unwrap_or_default();
         // In a script element `<` could end it; in JSON it can only stand in a string, where this is the same character.
         let page = PAGE.replace("__SETTINGS__", &settings.replace('<', "\\u003c"));
-        Self { page, bundle: RwLock::new(Loaded::Not("It is being downloaded just now: try again in a few seconds.".into())) }
+        Self {
+            page,
+            bundle: RwLock::new(Loaded::Not("It is being downloaded just now: try again in a few seconds.")),
+        }
     }
 
     /// Gets GraphiQL from the cache, or downloads it once. Blocks while it does.
@@ -98,7 +101,7 @@ impl Graphiql {
         let loaded = fetch(packages).map_or_else(
             |reason| {
                 tracing::warn!(reason, "GraphiQL is not available; the API is");
-                Loaded::Not(reason)
+                Loaded::Not("It could not be downloaded. The log of the server says why.")
             },
             |files| Loaded::Bundle(Arc::new(files)),
         );
@@ -108,11 +111,11 @@ impl Graphiql {
         }
     }
 
-    fn files(&self) -> Result<Arc<Files>, String> {
+    fn files(&self) -> Result<Arc<Files>, &'static str> {
         match self.bundle.read().as_deref() {
             Ok(Loaded::Bundle(files)) => Ok(files.clone()),
-            Ok(Loaded::Not(reason)) => Err(reason.clone()),
-            Err(_) => Err(String::new()),
+            Ok(Loaded::Not(reason)) => Err(reason),
+            Err(_) => Err("The server cannot tell."),
         }
     }
 }
@@ -120,7 +123,8 @@ impl Graphiql {
 fn fetch(packages: &Packages) -> Result<Files, String> {
     let directory = packages.fetch(&PACKAGE).map_err(|error| error.to_string())?;
     let path = directory.join("esm").join("graphiql.js");
-    let source = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let source =
+        std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let bundle = bundle::split(&source)?;
     Ok(Files {
         script: bundle.script.into(),
@@ -141,7 +145,7 @@ async fn page(State(state): State<HttpState>) -> Response {
     match graphiql.files() {
         Ok(_) => file("text/html; charset=utf-8", Bytes::from(graphiql.page.clone())),
         Err(reason) => {
-            let page = MISSING.replace("__REASON__", &escaped(&reason));
+            let page = MISSING.replace("__REASON__", reason);
             (StatusCode::SERVICE_UNAVAILABLE, file("text/html; charset=utf-8", Bytes::from(page))).into_response()
         }
     }
@@ -174,8 +178,4 @@ async fn asset(State(state): State<HttpState>, Path(name): Path<String>) -> Resp
 /// A worker takes its policy from its own answer, so every file carries it.
 fn file(kind: &'static str, bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, POLICY)], bytes).into_response()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -90,6 +90,9 @@ impl Answer {
             parts.iter().map(|part| part.to_string().replace('"', "")).collect::<Vec<_>>().join(".")
         };
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
-        errors.iter().map(|error| (path(error), error["extensions"]["needs"].as_str().unwrap_or("").to_owned())).collect()
+        errors
+            .iter()
+            .map(|error| (path(error), error["extensions"]["needs"].as_str().unwrap_or("").to_owned()))
+            .collect()
     }
 }

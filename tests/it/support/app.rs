@@ -93,16 +93,23 @@ impl TestApp {
         let id = HospitalId(Uuid::now_v7());
         let mut owner = self.database.owner().await;
         let mut tx = owner.begin().await.unwrap();
-        sqlx::query("SELECT set_config('app.current_hospital_id', $1, true)").bind(id.0.to_string()).execute(&mut *tx).await.unwrap();
-        sqlx::query("INSERT INTO hospitals (id, slug, name, time_zone, created_at) VALUES ($1, $2, $3, 'Europe/London', now())")
-            .bind(id.0)
-            .bind(&slug)
-            .bind(format!("Hospital {number}"))
+        sqlx::query("SELECT set_config('app.current_hospital_id', $1, true)")
+            .bind(id.0.to_string())
             .execute(&mut *tx)
             .await
             .unwrap();
+        sqlx::query(
+            "INSERT INTO hospitals (id, slug, name, time_zone, created_at) VALUES ($1, $2, $3, 'Europe/London', now())",
+        )
+        .bind(id.0)
+        .bind(&slug)
+        .bind(format!("Hospital {number}"))
+        .execute(&mut *tx)
+        .await
+        .unwrap();
         let admin = person(&mut tx, id, Role::Admin, "Ada Admin", &format!("admin@{slug}.example")).await;
-        let clinician = person(&mut tx, id, Role::Clinician, "Carl Clinician", &format!("clinician@{slug}.example")).await;
+        let clinician =
+            person(&mut tx, id, Role::Clinician, "Carl Clinician", &format!("clinician@{slug}.example")).await;
         let colleague = person(&mut tx, id, Role::Clinician, "Dora Doctor", &format!("colleague@{slug}.example")).await;
         tx.commit().await.unwrap();
         Hospital { id, slug, admin, clinician, colleague }
