@@ -8,9 +8,10 @@ use async_graphql::{SDLExportOptions, ValidationMode};
 use crate::access::{Access, Caller, Limits, Permissions};
 use crate::auth::{Passwords, SigningKey, Tokens};
 use crate::domains::accounts::SignIn;
+use crate::domains::partner_keys::PartnerKeys;
 use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, ScanLimits};
-use crate::kernel::{Clock, Permission, Role, Viewer};
+use crate::kernel::{Clock, Permission, PermissionSet, Viewer};
 use crate::tenancy::Database;
 
 /// Bytes for parsed and decided documents.
@@ -22,13 +23,16 @@ pub struct App {
     pub schema: ApiSchema,
     /// Decides documents.
     pub documents: Documents,
-    /// Turns credentials into viewers.
+    /// Turns tokens into viewers.
     pub tokens: Tokens,
+    /// Turns partners' keys into viewers.
+    pub partner_keys: PartnerKeys,
     /// The database.
     pub database: Database,
     /// The time.
     pub clock: Clock,
-    permissions: Vec<(Role, Permissions)>,
+    /// The permissions as the labels count them.
+    labels: Vec<(Permission, Permissions)>,
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -48,10 +52,10 @@ impl App {
         clock: Clock,
     ) -> Result<Self, SchemaFaults> {
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
-        let permissions =
-            Role::ALL.map(|role| (role, access.permissions(role.permissions().map(Permission::name)))).into();
+        let labels = Permission::ALL.map(|permission| (permission, access.permissions([permission.name()]))).into();
         let passwords = Passwords::new();
         let tokens = Tokens::new(key, token_lifetime, clock.clone());
+        let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
         let sign_in = SignIn {
             database: database.clone(),
             passwords: passwords.clone(),
@@ -68,14 +72,15 @@ impl App {
             .data(Cursors::new(key.derive("cursors")))
             .finish();
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
-        Ok(Self { schema, documents, tokens, database, clock, permissions })
+        Ok(Self { schema, documents, tokens, database, clock, labels, partner_keys })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.
     pub fn caller(&self, viewer: Option<&Viewer>) -> Caller {
-        let held = viewer.and_then(|viewer| self.permissions.iter().find(|(role, _)| *role == viewer.role));
+        let held = viewer.map_or(PermissionSet::default(), |viewer| viewer.permissions);
+        let held = self.labels.iter().filter(|(permission, _)| held.contains(*permission));
         Caller {
-            held: held.map_or(Permissions::NONE, |(_, permissions)| *permissions),
+            held: held.fold(Permissions::NONE, |all, (_, one)| all | *one),
             signed_in: viewer.is_some(),
             introspection: true,
         }

@@ -107,6 +107,9 @@ pub struct ServeSettings {
     /// Most connections of clients at a time; more wait
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
+    /// Networks of proxies whose x-forwarded-for is believed, separated by commas, such as 10.0.0.0/8
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Origins of web pages that may call the API, separated by commas, such as https://ward.example
     #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::AppError;
-use crate::kernel::{Clock, HospitalId, Role, SessionId, StaffId, Viewer};
+use crate::kernel::{Actor, Clock, HospitalId, Role, SessionId, StaffId, Viewer};
 
 const ISSUER: &str = "patient-logger";
 const AUDIENCE: &str = "patient-logger-api";
@@ -215,9 +215,9 @@ impl Tokens {
         }
         Some(Viewer {
             hospital_id: claims.hid,
-            staff_id: claims.sub,
+            actor: Actor::Staff { id: claims.sub, session_id: claims.sid },
             role: claims.role,
-            session_id: claims.sid,
+            permissions: claims.role.permissions(),
             expires_at: DateTime::from_timestamp(claims.exp, 0)?,
         })
     }

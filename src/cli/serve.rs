@@ -75,6 +75,7 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     state.request_timeout = Duration::from_secs(settings.request_timeout);
     state.max_body_bytes = usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX);
     state.cors_origins = settings.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    state.trusted_proxies.clone_from(&settings.trusted_proxies);
     state.graphiql = (settings.graphiql == Switch::On).then(|| explorer(settings, demo));
     let limits = Limits {
         connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),

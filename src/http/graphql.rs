@@ -4,9 +4,11 @@
 //! in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
 //! unknown state.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as GraphqlResponse, ServerError, Value, Variables};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
@@ -19,7 +21,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::accept::MediaType;
-use super::{HttpState, RequestId, plain};
+use super::{HttpState, PeerAddress, RequestId, client, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
 use crate::domains;
@@ -52,6 +54,7 @@ enum Answer {
 pub(super) async fn handle(
     State(state): State<HttpState>,
     Extension(RequestId(id)): Extension<RequestId>,
+    peer: Option<Extension<PeerAddress>>,
     request: Request,
 ) -> Response {
     if request.method() != Method::POST {
@@ -66,7 +69,8 @@ pub(super) async fn handle(
     if !is_json(&parts.headers) {
         return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the request as application/json.\n");
     }
-    let viewer = match viewer(&state.app, &parts.headers) {
+    let address = peer.map(|Extension(PeerAddress(peer))| client::address(peer, &parts.headers, &state.trusted_proxies));
+    let viewer = match viewer(&state.app, &parts.headers, address).await {
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),
     };
@@ -91,15 +95,25 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Who sends the request; `None` without a credential. A credential that does not hold is refused, so that nobody takes
 /// an answer for strangers for the own.
-fn viewer(app: &App, headers: &HeaderMap) -> Result<Option<Viewer>, Answer> {
+async fn viewer(app: &App, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Option<Viewer>, Answer> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let credential = value.to_str().ok().and_then(|value| {
+        let (scheme, credential) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
     });
-    let viewer = token.and_then(|token| app.tokens.verify(token));
+    let viewer = match credential {
+        Some(key) if key.starts_with("plk_") => match app.partner_keys.verify(key, address).await {
+            Ok(viewer) => viewer,
+            Err(error) => {
+                tracing::error!(?error, "a partner key could not be looked up");
+                return Err(refused(StatusCode::SERVICE_UNAVAILABLE, error.code().as_str(), error.message()));
+            }
+        },
+        Some(token) => app.tokens.verify(token),
+        None => None,
+    };
     viewer.map(Some).ok_or_else(|| {
-        let message = "The access token is not valid, or no longer. Sign in again.";
+        let message = "The access token or partner key is not valid, or no longer. Sign in again.";
         refused(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
     })
 }
@@ -136,6 +150,10 @@ async fn execute(state: &HttpState, viewer: Option<Viewer>, params: Params) -> A
         Ok(plan) => plan,
         Err(error) => return Answer::Refused(StatusCode::BAD_REQUEST, vec![error]),
     };
+    if plan.operation() == OperationType::Mutation && viewer.as_ref().is_some_and(Viewer::only_reads) {
+        let message = "A partner key only reads: it cannot run a mutation.";
+        return refused(StatusCode::FORBIDDEN, ErrorCode::Forbidden.as_str(), message);
+    }
     let running = tokio::spawn(run(app.clone(), plan, variables, viewer).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
         Ok(Ok(answer)) => answer,

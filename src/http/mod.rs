@@ -8,11 +8,13 @@
 //! | `/readyz` | 200 when requests can be served, 503 with the reason otherwise |
 
 mod accept;
+mod client;
 pub mod graphiql;
 mod graphql;
 mod health;
 mod server;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
+use ipnet::IpNet;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -44,6 +47,8 @@ pub struct HttpState {
     pub max_body_bytes: usize,
     /// Origins of pages that may call the API.
     pub cors_origins: Vec<HeaderValue>,
+    /// Proxies whose `x-forwarded-for` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Set when the server stops: it is alive, and wants no new requests.
     pub stopping: Arc<AtomicBool>,
 }
@@ -57,6 +62,7 @@ impl HttpState {
             request_timeout: Duration::from_secs(10),
             max_body_bytes: 65_536,
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             stopping: Arc::default(),
         }
     }
@@ -65,6 +71,10 @@ impl HttpState {
         self.stopping.load(Ordering::Relaxed)
     }
 }
+
+/// Who is at the other end of the connection: the client, or a proxy.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub IpAddr);
 
 /// The id of a request: in its log lines, in its answer's `x-request-id`, and in `extensions.requestId` of a fault.
 #[derive(Clone, Copy, Debug)]

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::Request;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::{HttpState, router};
+use super::{HttpState, PeerAddress, router};
 
 /// Bounds of the transport.
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +48,19 @@ pub async fn serve(listener: TcpListener, state: HttpState, limits: Limits, stop
             accepted = accept => accepted,
             () = &mut stop => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, most likely: wait until some connections have ended.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         // Small answers must not wait for the acknowledgement of the ones before (RFC 896).
         let _ = stream.set_nodelay(true);
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let service = service.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(PeerAddress(peer.ip()));
+            service.call(request)
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // A client that breaks off is no event.
             let _: Result<(), _> = connection.await;

@@ -10,6 +10,8 @@ pub enum Kind {
     Account,
     /// A hospital.
     Hospital,
+    /// A key of a partner.
+    PartnerKey,
     /// A patient.
     Patient,
     /// A sign-in.
@@ -21,12 +23,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Account, Self::Hospital, Self::Patient, Self::Session, Self::Staff, Self::TaskLog];
+    const ALL: [Self; 7] = [Self::Account, Self::Hospital, Self::PartnerKey, Self::Patient, Self::Session, Self::Staff, Self::TaskLog];
 
     const fn prefix(self) -> &'static str {
         match self {
             Self::Account => "acc",
             Self::Hospital => "hos",
+            Self::PartnerKey => "key",
             Self::Patient => "pat",
             Self::Session => "ses",
             Self::Staff => "stf",
@@ -38,6 +41,7 @@ impl Kind {
         match self {
             Self::Account => "an account",
             Self::Hospital => "a hospital",
+            Self::PartnerKey => "a partner key",
             Self::Patient => "a patient",
             Self::Session => "a session",
             Self::Staff => "a member of staff",
@@ -119,6 +123,10 @@ id!(
 id!(
     /// The id of a hospital.
     HospitalId, Hospital
+);
+id!(
+    /// The id of a key of a partner.
+    PartnerKeyId, PartnerKey
 );
 id!(
     /// The id of a patient.

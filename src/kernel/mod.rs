@@ -9,6 +9,6 @@ pub mod text;
 mod viewer;
 
 pub use clock::Clock;
-pub use ids::{AccountId, GlobalId, HospitalId, IdError, Kind, PatientId, SessionId, StaffId, TaskLogId};
-pub use permission::{Permission, Role};
-pub use viewer::Viewer;
+pub use ids::{AccountId, GlobalId, HospitalId, IdError, Kind, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId};
+pub use permission::{Holders, Permission, PermissionSet, Role};
+pub use viewer::{Actor, Viewer};

@@ -1,25 +1,52 @@
 use chrono::{DateTime, Utc};
 
-use super::{HospitalId, Permission, Role, SessionId, StaffId};
+use super::{HospitalId, PartnerKeyId, Permission, PermissionSet, Role, SessionId, StaffId};
 
 /// Who sends a request, from a verified credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Viewer {
-    /// The hospital that the viewer works in. Everything the request does happens there.
+    /// The hospital that the viewer belongs to. Everything the request does happens there.
     pub hospital_id: HospitalId,
-    /// The viewer's staff record in it.
-    pub staff_id: StaffId,
+    /// Who it is.
+    pub actor: Actor,
     /// The role there.
     pub role: Role,
-    /// The sign-in that the credential belongs to.
-    pub session_id: SessionId,
+    /// What the viewer may do.
+    pub permissions: PermissionSet,
     /// When the credential ends.
     pub expires_at: DateTime<Utc>,
+}
+
+/// A person or a partner's system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A member of staff who has signed in.
+    Staff {
+        /// The staff record.
+        id: StaffId,
+        /// The sign-in that the credential belongs to.
+        session_id: SessionId,
+    },
+    /// A partner's key. It reads and never changes anything.
+    PartnerKey(PartnerKeyId),
 }
 
 impl Viewer {
     /// Whether the viewer may do this.
     pub fn may(&self, permission: Permission) -> bool {
-        self.role.permissions().any(|held| held == permission)
+        self.permissions.contains(permission)
+    }
+
+    /// The staff record, of a person.
+    pub fn staff_id(&self) -> Option<StaffId> {
+        match self.actor {
+            Actor::Staff { id, .. } => Some(id),
+            Actor::PartnerKey(_) => None,
+        }
+    }
+
+    /// Whether this is a partner's key, which only reads.
+    pub fn only_reads(&self) -> bool {
+        matches!(self.actor, Actor::PartnerKey(_))
     }
 }

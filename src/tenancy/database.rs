@@ -8,7 +8,8 @@ use sea_orm::DbErr;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
 
-use super::tx::Tx;
+use super::tx::{Tx, WriteTx};
+use crate::kernel::HospitalId;
 
 /// How the pool behaves.
 #[derive(Clone, Debug)]
@@ -108,6 +109,11 @@ impl Database {
     /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in only.
     pub(crate) async fn begin_outside_hospitals(&self) -> Result<Tx, DbErr> {
         Tx::begin(&self.pool, self.begin("READ WRITE", ""), self.statements.clone()).await
+    }
+
+    /// Opens a transaction in the hospital that a credential names, to look whether it holds.
+    pub(crate) async fn begin_for_credential(&self, hospital: HospitalId) -> Result<WriteTx, DbErr> {
+        self.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", hospital.0).await.map(WriteTx)
     }
 
     pub(super) async fn begin_in(&self, mode: &str, hospital: sqlx::types::Uuid) -> Result<Tx, DbErr> {

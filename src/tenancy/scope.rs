@@ -5,7 +5,8 @@ use sea_orm::DbErr;
 use tokio::sync::Mutex;
 
 use super::{Database, Tx, WriteTx};
-use crate::kernel::{Clock, HospitalId, Viewer};
+use crate::error::{AppError, ErrorCode};
+use crate::kernel::{Clock, HospitalId, StaffId, Viewer};
 
 /// One request of one viewer in one hospital. Services take it first: no viewer, no service.
 #[derive(Debug)]
@@ -37,6 +38,15 @@ impl HospitalScope {
     /// The hospital that the request happens in.
     pub fn hospital_id(&self) -> HospitalId {
         self.viewer.hospital_id
+    }
+
+    /// The viewer's staff record, for what only staff does.
+    ///
+    /// # Errors
+    /// When the viewer is a partner's key. The labels refuse it earlier; this is the second answer.
+    pub fn staff_id(&self) -> Result<StaffId, AppError> {
+        let refused = || AppError::public(ErrorCode::Forbidden, "Only a member of staff may do this.");
+        self.viewer.staff_id().ok_or_else(refused)
     }
 
     /// The snapshot that all reads of this request share, opened now if it is not open.

@@ -43,6 +43,7 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
         let input =
             serde_json::json!({ "patientId": patient, "taskType": "OTHER", "description": "x", "idempotencyKey": "k" });
         clinician.mutate("createTaskLog", input, "taskLog { id }").await;
+        app.admin(hospital).partner_key(serde_json::json!([])).await;
     }
     hospitals
 }
@@ -54,7 +55,7 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     let mut connection = app.database.app().await;
     let tables = readable_tables(&mut connection).await;
     let expected =
-        ["accounts", "hospitals", "idempotency_keys", "patients", "staff", "task_log_revisions", "task_logs"];
+        ["accounts", "hospitals", "idempotency_keys", "partner_keys", "patients", "staff", "task_log_revisions", "task_logs"];
     assert_eq!(tables, expected, "a new table belongs into this list");
 
     let mut superuser = app.database.superuser().await;
@@ -229,7 +230,7 @@ async fn another_permissive_policy_opens_nothing() {
     let [one, _] = two_hospitals_with_rows(&app).await;
     let mut superuser = app.database.superuser().await;
     let mut connection = app.database.app().await;
-    for table in ["hospitals", "accounts", "patients", "staff", "task_logs", "task_log_revisions", "idempotency_keys"] {
+    for table in ["hospitals", "accounts", "patients", "staff", "task_logs", "task_log_revisions", "idempotency_keys", "partner_keys"] {
         enter(&mut connection, &one.id.0.to_string()).await;
         let own = count(&mut connection, table).await;
         let policy = format!("CREATE POLICY careless ON {table} USING (true) WITH CHECK (true)");

@@ -12,6 +12,7 @@ mod database;
 mod embedded;
 mod lists;
 mod packages;
+mod partner_keys;
 mod patients;
 mod schema;
 mod sign_in;

@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{ID, Object, Result};
 use tokio::sync::OnceCell;
 
 use crate::domains::hospitals::{self, Hospital};
+use crate::domains::partner_keys::{self, PartnerKeyObject};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
 use crate::graphql::DateTime;
-use crate::graphql::label::{access, semantic_non_null};
-use crate::kernel::{Permission, Role};
+use crate::graphql::label::access;
+use crate::kernel::{Actor, Permission, Role};
 use crate::tenancy::HospitalScope;
 
 /// You, in the hospital that you are signed in to.
@@ -24,29 +25,44 @@ impl ViewerObject {
         Self { scope, staff: Arc::default() }
     }
 
-    async fn member(&self) -> Result<&Staff, AppError> {
-        let find = async || staff::find(&self.scope, self.scope.viewer.staff_id).await?.ok_or_else(AppError::unauthenticated);
-        self.staff.get_or_try_init(find).await
+    /// The staff record, of a person.
+    async fn member(&self) -> Result<Option<&Staff>, AppError> {
+        let Some(id) = self.scope.viewer.staff_id() else { return Ok(None) };
+        let find = async || staff::find(&self.scope, id).await?.ok_or_else(AppError::unauthenticated);
+        self.staff.get_or_try_init(find).await.map(Some)
+    }
+
+    async fn key(&self) -> Result<PartnerKeyObject, AppError> {
+        let Actor::PartnerKey(id) = self.scope.viewer.actor else { return Err(AppError::unauthenticated()) };
+        partner_keys::find(&self.scope, id).await?.ok_or_else(AppError::unauthenticated)
     }
 }
 
 /// You, in the hospital that you are signed in to. Whoever gets a viewer is that viewer, so these fields need nothing more.
 #[Object(name = "Viewer", directive = access::apply(Permission::Public))]
 impl ViewerObject {
-    /// The id of your staff record.
+    /// The id of your staff record, or of your partner key.
     async fn id(&self) -> ID {
-        self.scope.viewer.staff_id.to_string().into()
+        match self.scope.viewer.actor {
+            Actor::Staff { id, .. } => id.to_string().into(),
+            Actor::PartnerKey(id) => id.to_string().into(),
+        }
     }
 
-    /// Your name as colleagues know it.
+    /// Your name as colleagues know it, or the name of your partner key.
     async fn name(&self) -> Result<String> {
-        Ok(self.member().await?.display_name().to_owned())
+        Ok(match self.member().await? {
+            Some(member) => member.display_name().to_owned(),
+            None => self.key().await?.display_name().to_owned(),
+        })
     }
 
-    /// Your e-mail address for signing in.
-    async fn email(&self) -> Result<String> {
-        let email = staff::email_of(&self.scope, self.member().await?).await?;
-        Ok(email.ok_or_else(AppError::unauthenticated)?)
+    /// Your e-mail address for signing in; null with a partner key.
+    async fn email(&self) -> Result<Option<String>> {
+        match self.member().await? {
+            Some(member) => Ok(staff::email_of(&self.scope, member).await?),
+            None => Ok(None),
+        }
     }
 
     /// Your role.
@@ -56,7 +72,7 @@ impl ViewerObject {
 
     /// What you may do. A field whose label needs one of these gives you its value.
     async fn permissions(&self) -> Vec<Permission> {
-        self.scope.viewer.role.permissions().collect()
+        self.scope.viewer.permissions.iter().collect()
     }
 
     /// The hospital that you are signed in to.
@@ -64,13 +80,13 @@ impl ViewerObject {
         Ok(hospitals::current(&self.scope).await?)
     }
 
-    /// Your staff record. Right after `signIn` it is refused: ask for it in the next request, with the token.
-    #[graphql(directive = access::apply(Permission::ReadStaff), directive = semantic_non_null::apply())]
-    async fn staff(&self, _ctx: &Context<'_>) -> Result<Option<Staff>> {
-        Ok(Some(self.member().await?.clone()))
+    /// Your staff record; null with a partner key. Right after `signIn` it is refused: ask for it in the next request, with the token.
+    #[graphql(directive = access::apply(Permission::ReadStaff))]
+    async fn staff(&self) -> Result<Option<Staff>> {
+        Ok(self.member().await?.cloned())
     }
 
-    /// When your access token stops working.
+    /// When your access token or partner key stops working.
     async fn expires_at(&self) -> DateTime {
         self.scope.viewer.expires_at.into()
     }

@@ -6,7 +6,7 @@ use super::repo;
 use crate::auth::{AccessToken, Passwords, Tokens};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Clock, HospitalId, Role, SessionId, StaffId, Viewer};
+use crate::kernel::{Actor, Clock, HospitalId, Role, SessionId, StaffId, Viewer};
 use crate::tenancy::{Database, HospitalScope};
 
 /// What signing in needs.
@@ -66,9 +66,9 @@ impl SignIn {
         let token = self.tokens.issue(place.staff_id, place.hospital_id, place.role, session_id)?;
         let viewer = Viewer {
             hospital_id: place.hospital_id,
-            staff_id: place.staff_id,
+            actor: Actor::Staff { id: place.staff_id, session_id },
             role: place.role,
-            session_id,
+            permissions: place.role.permissions(),
             expires_at: token.expires_at,
         };
         let scope = HospitalScope::new(self.database.clone(), self.clock.clone(), viewer);

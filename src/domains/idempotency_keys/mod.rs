@@ -41,7 +41,7 @@ pub async fn claim(
     let problem = |code, message: &str| Fail::from(UserError::new(code, &["idempotencyKey"], message));
     let key = text::line(key, 255)
         .map_err(|_| problem(UserErrorCode::Invalid, "idempotencyKey must have 1 to 255 printable characters."))?;
-    let staff = scope.viewer.staff_id;
+    let staff = scope.staff_id()?;
     let hash = Sha256::digest(input.as_bytes()).to_vec();
     if repo::insert(tx, scope.hospital_id(), staff, &key, mutation, &hash, new_id, scope.clock.now()).await? {
         return Ok(Claim::New);

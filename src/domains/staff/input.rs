@@ -1,6 +1,6 @@
 use async_graphql::{Enum, ID, InputObject, MaybeUndefined};
 
-use super::repo::{Criteria, RoleRow, StaffStatusRow};
+use super::repo::{Criteria, RoleRow, StaffStatusRow, staff_role};
 use crate::error::AppError;
 use crate::graphql::label::access;
 use crate::graphql::{search_words, unless_null};
@@ -34,7 +34,7 @@ impl StaffFilter {
         let statuses = unless_null("filter.statuses", self.statuses)?;
         Ok(Criteria {
             words: search_words(unless_null("filter.text", self.text)?)?,
-            roles: roles.map(|roles| roles.into_iter().map(RoleRow::from).collect()),
+            roles: roles.map(|roles| roles.into_iter().filter_map(staff_role).collect()),
             statuses: statuses.map(|statuses| statuses.into_iter().map(StaffStatusRow::from).collect()),
         })
     }

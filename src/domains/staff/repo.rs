@@ -30,12 +30,12 @@ impl From<RoleRow> for Role {
     }
 }
 
-impl From<Role> for RoleRow {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Admin => Self::Admin,
-            Role::Clinician => Self::Clinician,
-        }
+/// The role as staff have it; a partner is never staff.
+pub(super) const fn staff_role(role: Role) -> Option<RoleRow> {
+    match role {
+        Role::Admin => Some(RoleRow::Admin),
+        Role::Clinician => Some(RoleRow::Clinician),
+        Role::Partner => None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::auth::{PasswordProblem, Passwords};
 use crate::domains::idempotency_keys::{self, Claim};
 use crate::error::{AppError, violated_constraint};
 use crate::graphql::{Check, Fail, UserError, UserErrorCode};
-use crate::kernel::{AccountId, StaffId, text};
+use crate::kernel::{AccountId, Role, StaffId, text};
 use crate::tenancy::{HospitalScope, Page, PageRequest, WriteTx};
 
 pub(super) async fn list(scope: &HospitalScope, criteria: &Criteria, page: &PageRequest) -> Result<Page<Staff>, AppError> {
@@ -40,6 +40,7 @@ pub(super) async fn create(scope: &HospitalScope, passwords: &Passwords, input: 
     let mut check = Check::default();
     let name = check.text("name", &input.name, 100, text::line);
     let email = check.email("email", &input.email);
+    let role = checked_role(&mut check, input.role);
     check_password(&mut check, &input.initial_password);
     check.done()?;
     // Hashed whether the account is new or not: the time must not tell.
@@ -60,7 +61,7 @@ pub(super) async fn create(scope: &HospitalScope, passwords: &Passwords, input: 
         id,
         account_id: account.0,
         name,
-        role: input.role.into(),
+        role,
         status: StaffStatusRow::Active,
         version: 1,
         created_at: now,
@@ -83,7 +84,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Re
         new.name = check.text("name", &name, 100, text::line);
     }
     if let Some(role) = check.required("role", input.role) {
-        new.role = role.into();
+        new.role = checked_role(&mut check, role);
     }
     check.done()?;
     if new == row {
@@ -140,6 +141,15 @@ fn keep_an_admin(admins: &[StaffRow], leaving: &StaffRow, field: &str) -> Result
         return Err(UserError::new(UserErrorCode::LastAdmin, &[field], message));
     }
     Ok(())
+}
+
+/// The role as it is stored; a clinician's when it is refused.
+fn checked_role(check: &mut Check, role: Role) -> RoleRow {
+    repo::staff_role(role).unwrap_or_else(|| {
+        let message = "role must be ADMIN or CLINICIAN. For a partner's system make a partner key.";
+        check.refuse(UserErrorCode::Invalid, "role", message);
+        RoleRow::Clinician
+    })
 }
 
 fn check_password(check: &mut Check, password: &str) {

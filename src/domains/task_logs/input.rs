@@ -57,8 +57,10 @@ impl DateTimeRange {
 #[derive(Debug, Default, InputObject)]
 pub struct TaskLogFilter {
     /// Task logs of one of these patients.
+    #[graphql(directive = access::apply(Permission::ReadPatients))]
     patient_ids: MaybeUndefined<Vec<ID>>,
     /// Task logs of one of these clinicians.
+    #[graphql(directive = access::apply(Permission::ReadStaff))]
     clinician_ids: MaybeUndefined<Vec<ID>>,
     /// Task logs of one of these types.
     task_types: MaybeUndefined<Vec<TaskType>>,

@@ -51,13 +51,14 @@ pub(super) async fn stats(scope: &HospitalScope, criteria: &Criteria, by: TaskLo
 
 pub(super) async fn create(scope: &HospitalScope, input: CreateTaskLogInput, fingerprint: &str) -> Result<TaskLog, Fail> {
     let patient = PatientId::parse(&input.patient_id)?;
+    let clinician = scope.staff_id()?.0;
     let now = scope.clock.now();
     let mut check = Check::default();
     let row = TaskLogRow {
         hospital_id: scope.hospital_id().0,
         id: Uuid::now_v7(),
         patient_id: patient.0,
-        clinician_id: scope.viewer.staff_id.0,
+        clinician_id: clinician,
         task_type: input.task_type.into(),
         description: check.text("description", &input.description, DESCRIPTION, text::paragraph),
         notes: input.notes.map(|notes| check.text("notes", &notes, NOTES, text::paragraph)),
@@ -65,7 +66,7 @@ pub(super) async fn create(scope: &HospitalScope, input: CreateTaskLogInput, fin
         recorded_at: now,
         updated_at: now,
         version: 1,
-        changed_by_id: scope.viewer.staff_id.0,
+        changed_by_id: clinician,
         change_reason: None,
         deleted_at: None,
     };
@@ -142,7 +143,7 @@ async fn open(
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
     let row = row.filter(|row| row.deleted_at.is_none()).ok_or_else(not_found)?;
-    if row.clinician_id != scope.viewer.staff_id.0 {
+    if row.clinician_id != scope.staff_id()?.0 {
         if !scope.viewer.may(Permission::CorrectTaskLogs) {
             let message = "Only the clinician who recorded this task log may change it.";
             return Err(UserError::new(UserErrorCode::NotAuthor, &["id"], message).into());
@@ -173,7 +174,7 @@ async fn finish(
         id: Unchanged(row.id),
         version: Set(row.version + 1),
         updated_at: Set(scope.clock.now()),
-        changed_by_id: Set(scope.viewer.staff_id.0),
+        changed_by_id: Set(scope.staff_id()?.0),
         change_reason: Set(reason),
         ..change
     };

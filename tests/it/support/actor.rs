@@ -59,6 +59,14 @@ impl Actor {
         payload["patient"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
     }
 
+    /// Makes a partner key as an administrator and gives the actor who uses it.
+    pub async fn partner_key(&self, permissions: Value) -> Self {
+        let input = json!({ "name": "Registry", "permissions": permissions, "expiresAt": "2026-12-31T00:00:00Z" });
+        let payload = self.mutate("createPartnerKey", input, "key").await;
+        let key = payload["key"].as_str().unwrap_or_else(|| panic!("{payload}"));
+        Self { token: Some(key.to_owned()), ..self.clone() }
+    }
+
     /// Records a task log as a clinician and gives the id.
     pub async fn task_log(&self, patient: &str, description: &str) -> String {
         let input = json!({ "patientId": patient, "taskType": "VITALS", "description": description });
