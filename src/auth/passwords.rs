@@ -78,8 +78,9 @@ impl Passwords {
     pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, AppError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.decoy).to_owned();
-        // A longer text cannot be anybody's password; what is left of it takes as long as any other.
-        let password = normal(&password.chars().take(MAX_LENGTH + 1).collect::<String>());
+        // A longer text cannot be anybody's password; what is left of it takes as long as any other. It is cut where
+        // `check` counts: after composing, or accents typed apart would cost a password its end.
+        let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
         let matches = self
             .compute(move || {
                 PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())

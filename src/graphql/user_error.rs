@@ -165,7 +165,7 @@ impl Check {
 
     /// An e-mail address, in lower case. Whether it exists is for a letter to find out; here it only has to look like one.
     pub fn email(&mut self, field: &str, email: &str) -> String {
-        let clean = crate::kernel::text::line(email, 254).map(|email| email.to_lowercase()).unwrap_or_default();
+        let clean = crate::kernel::text::address(email).unwrap_or_default();
         let fits = clean.split_once('@').is_some_and(|(name, host)| {
             !name.is_empty()
                 && host.contains('.')

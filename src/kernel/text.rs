@@ -29,6 +29,15 @@ pub fn paragraph(text: &str, max: usize) -> Result<String, TextProblem> {
     clean(text, max, |c| matches!(c, '\n' | '\r' | '\t'))
 }
 
+/// An e-mail address in the one form that is kept and looked up: lower case, at most 254 characters.
+///
+/// # Errors
+/// As [`line()`].
+pub fn address(text: &str) -> Result<String, TextProblem> {
+    // First to lower case: that can take a letter apart, and make the text longer.
+    line(&text.to_lowercase(), 254)
+}
+
 fn clean(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<String, TextProblem> {
     if text.chars().any(|c| is_forbidden(c) && !allowed(c)) {
         return Err(TextProblem::Forbidden);
@@ -66,5 +75,13 @@ mod tests {
         }
         assert_eq!(paragraph("one\n\ttwo", 100).unwrap(), "one\n\ttwo");
         assert_eq!(paragraph("one\0", 100), Err(TextProblem::Forbidden));
+    }
+
+    #[test]
+    fn an_address_has_one_form_however_it_is_typed() {
+        for typed in ["J\u{30c}@x.example", " j\u{30c}@X.EXAMPLE ", "ǰ@x.example"] {
+            assert_eq!(address(typed).unwrap(), "ǰ@x.example");
+        }
+        assert_eq!(address(&"İ".repeat(128)), Err(TextProblem::TooLong), "two characters each in lower case");
     }
 }

@@ -6,7 +6,7 @@ use super::repo;
 use crate::auth::{AccessToken, Passwords, Tokens};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Actor, Clock, HospitalId, Role, SessionId, StaffId, Viewer};
+use crate::kernel::{Actor, Clock, HospitalId, Role, SessionId, StaffId, Viewer, text};
 use crate::tenancy::{Database, HospitalScope};
 
 /// What signing in needs.
@@ -42,9 +42,10 @@ pub(super) enum Entry {
 
 impl SignIn {
     pub(super) async fn sign_in(&self, email: &str, password: &str, hospital: Option<&str>) -> Result<Entry, Fail> {
-        let rows = {
-            let tx = self.database.begin_outside_hospitals().await?;
-            repo::sign_in_door(&tx, &email.trim().to_lowercase()).await?
+        let rows = match text::address(email) {
+            Ok(address) => repo::sign_in_door(&self.database.begin_outside_hospitals().await?, &address).await?,
+            // Nobody has it.
+            Err(_) => Vec::new(),
         };
         let hash = rows.first().map(|row| row.password_hash.clone());
         if !self.passwords.verify(password, hash.as_deref()).await? {

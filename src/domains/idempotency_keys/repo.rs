@@ -28,7 +28,8 @@ pub(super) async fn insert(
         created_at: Set(now),
     };
     let inserted = idempotency_key::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx).await?;
-    Ok(matches!(inserted, TryInsertResult::Inserted(_)))
+    // SeaORM counts rows here; a conflict is an insertion of none.
+    Ok(matches!(inserted, TryInsertResult::Inserted(1)))
 }
 
 pub(super) async fn find(

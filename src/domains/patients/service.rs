@@ -37,6 +37,9 @@ pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<PatientId>) -> Re
 }
 
 pub(super) async fn by_mrn(scope: &HospitalScope, mrn: &str) -> Result<Option<Patient>, AppError> {
+    if !is_mrn(mrn) {
+        return Ok(None);
+    }
     Ok(repo::by_mrn(&*scope.read().await?, mrn).await?.map(Patient::new))
 }
 
@@ -164,9 +167,12 @@ fn not_found() -> UserError {
     UserError::not_found("id", "patient")
 }
 
+fn is_mrn(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 fn mrn(check: &mut Check, mrn: &str) -> String {
-    let fits = (1..=32).contains(&mrn.len()) && mrn.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if !fits {
+    if !is_mrn(mrn) {
         check.refuse(UserErrorCode::Invalid, "mrn", "mrn must have 1 to 32 letters, digits and hyphens.");
     }
     mrn.to_owned()

@@ -92,9 +92,9 @@ pub(super) async fn create(scope: &HospitalScope, input: CreateTaskLogInput, fin
 }
 
 pub(super) async fn update(scope: &HospitalScope, input: UpdateTaskLogInput) -> Result<TaskLog, Fail> {
-    let (tx, row, reason) = open(scope, &input.id, input.expected_version, input.reason).await?;
-    let now = scope.clock.now();
     let mut check = Check::default();
+    let (tx, row, reason) = open(scope, &mut check, &input.id, input.expected_version, input.reason).await?;
+    let now = scope.clock.now();
     let mut new = row.clone();
     if let Some(task_type) = check.required("taskType", input.task_type) {
         new.task_type = task_type.into();
@@ -123,23 +123,25 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateTaskLogInput) -> 
 }
 
 pub(super) async fn delete(scope: &HospitalScope, input: DeleteTaskLogInput) -> Result<TaskLogId, Fail> {
-    let (tx, row, reason) = open(scope, &input.id, input.expected_version, input.reason).await?;
+    let mut check = Check::default();
+    let (tx, row, reason) = open(scope, &mut check, &input.id, input.expected_version, input.reason).await?;
+    check.done()?;
     let change = TaskLogChange { deleted_at: Set(Some(scope.clock.now())), ..TaskLogChange::default() };
     finish(scope, tx, &row, change, reason).await?;
     Ok(TaskLogId(row.id))
 }
 
 /// Opens a task log for a change: it exists, the viewer may change it, and it is the version that the viewer read.
+/// What is wrong with the reason is left in `check`.
 async fn open(
     scope: &HospitalScope,
+    check: &mut Check,
     id: &str,
     expected_version: Option<i32>,
     reason: Option<String>,
 ) -> Result<(WriteTx, TaskLogRow, Option<String>), Fail> {
     let id = TaskLogId::parse(id)?;
-    let mut check = Check::default();
     let reason = reason.map(|reason| check.text("reason", &reason, REASON, text::line));
-    check.done()?;
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
     let row = row.filter(|row| row.deleted_at.is_none()).ok_or_else(not_found)?;

@@ -41,14 +41,19 @@ impl Actor {
         Answer { status: response.status().as_u16(), body: response.json().await.unwrap() }
     }
 
-    /// Runs a mutation with one `input` and gives its payload. `selection` is what the payload shows beside user errors.
-    pub async fn mutate(&self, name: &str, input: Value, selection: &str) -> Value {
+    /// Runs a mutation with one `input`. `selection` is what the payload shows beside user errors.
+    pub async fn send(&self, name: &str, input: Value, selection: &str) -> Answer {
         let mut kind = name.to_owned();
         kind[..1].make_ascii_uppercase();
         let query = format!(
             "mutation($input: {kind}Input!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field message }} }} }}"
         );
-        self.ask_with(&query, json!({ "input": input })).await.data()[name].clone()
+        self.ask_with(&query, json!({ "input": input })).await
+    }
+
+    /// Runs a mutation that nothing refuses, and gives its payload.
+    pub async fn mutate(&self, name: &str, input: Value, selection: &str) -> Value {
+        self.send(name, input, selection).await.data()[name].clone()
     }
 
     /// Creates a patient as an administrator and gives the id.
@@ -103,4 +108,19 @@ impl Answer {
             .map(|error| (path(error), error["extensions"]["needs"].as_str().unwrap_or("").to_owned()))
             .collect()
     }
+}
+
+/// Field and code of each user error of a payload.
+#[track_caller]
+pub fn user_errors(payload: &Value) -> Vec<(String, String)> {
+    let errors = payload["userErrors"].as_array().unwrap_or_else(|| panic!("no payload: {payload}"));
+    let path = |error: &Value| error["field"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join(".");
+    errors.iter().map(|error| (path(error), error["code"].as_str().unwrap().to_owned())).collect()
+}
+
+/// `input` with these fields set.
+pub fn with(input: &Value, fields: Value) -> Value {
+    let mut changed = input.clone();
+    changed.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    changed
 }

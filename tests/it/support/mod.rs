@@ -4,6 +4,6 @@ mod actor;
 mod app;
 mod cluster;
 
-pub use actor::{Actor, Answer};
+pub use actor::{Actor, Answer, user_errors, with};
 pub use app::{Hospital, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
