@@ -1,7 +1,7 @@
 //! What can go wrong, said once: a code and a text for the caller, the cause for the log.
 
 use async_graphql::ErrorExtensions;
-use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
+use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 /// The codes of `errors[].extensions.code`. `docs` of each say when a caller meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,30 +101,41 @@ impl From<crate::kernel::IdError> for AppError {
     }
 }
 
-/// SQLSTATE of a statement that was cancelled because it ran into `statement_timeout`.
-const QUERY_CANCELED: &str = "57014";
-
 impl From<DbErr> for AppError {
     fn from(error: DbErr) -> Self {
         match &error {
-            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => busy(&error),
-            DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause)) => match &**cause {
-                sqlx::Error::Database(database) if database.code().as_deref() == Some(QUERY_CANCELED) => {
-                    Self::public(ErrorCode::Timeout, "This took too long. Narrow the filter or ask for fewer rows.")
-                }
-                sqlx::Error::Database(database) => Self::internal(describe(database.as_ref())),
-                _ => busy(&error),
-            },
             DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => busy(&error),
+            DbErr::Query(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause)) => match &**cause {
+                sqlx::Error::Database(database) => by_state(&error, database.as_ref()),
+                sqlx::Error::Io(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => busy(&error),
+                _ => Self::internal(error.to_string()),
+            },
             _ => Self::internal(error.to_string()),
         }
+    }
+}
+
+/// What PostgreSQL says, by its SQLSTATE (appendix A of its manual).
+fn by_state(error: &DbErr, database: &dyn sqlx::error::DatabaseError) -> AppError {
+    match database.code().as_deref().unwrap_or_default() {
+        // The statement ran into statement_timeout.
+        "57014" => AppError::public(ErrorCode::Timeout, "This took too long. Narrow the filter or ask for fewer rows."),
+        "22021" => AppError::bad_input("A text has the character U+0000, which no text here can have."),
+        // No way in, no connection or memory left, shutting down; or it lost a race for a lock.
+        state if ["08", "28", "3D", "40", "53", "55P03", "57P"].iter().any(|class| state.starts_with(class)) => {
+            busy(error)
+        }
+        _ => AppError::internal(describe(database)),
     }
 }
 
 fn busy(error: &DbErr) -> AppError {
     AppError {
         code: ErrorCode::Unavailable,
-        message: "The database cannot be reached just now. Try again in a few seconds.".into(),
+        message: "The database is busy or cannot be reached. Try again in a few seconds.".into(),
         cause: Some(error.to_string()),
     }
 }

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod batching;
 mod database;
 mod embedded;
 mod lists;

@@ -266,6 +266,12 @@ fn settings(socket_dir: &Path, durable: bool) -> Vec<(&'static str, String)> {
 fn initdb(cluster: &Path, binaries: &Binaries, identity: Identity, durable: bool) -> Result<(), EmbeddedError> {
     let mut initdb = command(binaries.program("initdb"), identity);
     initdb.arg("-D").arg(cluster).args(["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--data-checksums"]);
+    // Sorted by code point, alike everywhere; upper and lower case as in Unicode, so that "ångström" finds Ångström.
+    initdb.args(match binaries.major {
+        17.. => ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"].as_slice(),
+        _ if cfg!(target_os = "macos") => &["--lc-ctype=UTF-8"],
+        _ => &["--lc-ctype=C.UTF-8"],
+    });
     // The socket's directory decides who comes in. Small WAL files: the data directory starts with 29 instead of 45 MB.
     initdb.args(["--auth-local=trust", "--auth-host=reject", "--wal-segsize=1", "--no-instructions"]);
     if !durable {

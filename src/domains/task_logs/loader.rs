@@ -122,6 +122,19 @@ impl Loader<LoadKey<RevisionsOf>> for Revisions {
     }
 }
 
+/// Numbers of earlier versions by task log.
+pub(super) struct RevisionCounts(Arc<HospitalScope>);
+
+impl Loader<LoadKey<TaskLogId>> for RevisionCounts {
+    type Value = u64;
+    type Error = AppError;
+
+    async fn load(&self, keys: &[LoadKey<TaskLogId>]) -> Result<HashMap<LoadKey<TaskLogId>, u64>, AppError> {
+        let counts = repo::count_revisions(&*self.0.read().await?, keys.iter().map(|key| key.id.0).collect()).await?;
+        Ok(counts.into_iter().map(|(log, count)| (self.0.key(TaskLogId(log)), count.unsigned_abs())).collect())
+    }
+}
+
 fn grouped<T, K: Eq + Hash>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
     let mut groups: HashMap<K, Vec<T>> = HashMap::new();
     for item in items {
@@ -135,6 +148,7 @@ pub(super) type TaskLogLoader = DataLoader<TaskLogs, HashMapCache>;
 pub(super) type PageLoader = DataLoader<TaskLogPages>;
 pub(super) type CountLoader = Arc<DataLoader<TaskLogCounts>>;
 pub(super) type RevisionLoader = DataLoader<Revisions>;
+pub(super) type RevisionCountLoader = Arc<DataLoader<RevisionCounts>>;
 
 /// Gives a request its loaders.
 pub fn loaders(request: Request, scope: &Arc<HospitalScope>) -> Request {
@@ -143,4 +157,5 @@ pub fn loaders(request: Request, scope: &Arc<HospitalScope>) -> Request {
         .data(DataLoader::new(TaskLogPages(scope.clone()), tokio::spawn))
         .data(Arc::new(DataLoader::new(TaskLogCounts(scope.clone()), tokio::spawn)))
         .data(DataLoader::new(Revisions(scope.clone()), tokio::spawn))
+        .data(Arc::new(DataLoader::new(RevisionCounts(scope.clone()), tokio::spawn)))
 }

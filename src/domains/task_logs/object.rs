@@ -3,10 +3,9 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, Result};
 
 use super::input::{TaskLogOrderField, TaskLogSort, TaskType};
-use super::loader::{RevisionLoader, RevisionsOf};
+use super::loader::{RevisionCountLoader, RevisionLoader, RevisionsOf};
 use super::repo::TaskLogRow;
 use super::revision::{REVISIONS, TaskLogRevision, TaskLogRevisionConnection};
-use super::service;
 use crate::domains::patients::{self, Patient};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
@@ -143,10 +142,11 @@ impl TaskLog {
         let key = scope.key(RevisionsOf { log: self.task_log_id(), page });
         let page = loader::<RevisionLoader>(ctx)?.load_one(key).await?;
         let page = page.ok_or_else(|| AppError::internal("a loader left out a page"))?;
-        let (scope, log) = (scope.clone(), self.task_log_id());
+        let counts = loader::<RevisionCountLoader>(ctx)?.clone();
+        let key = scope.key(self.task_log_id());
         let total = TotalCount::new(move || {
-            let scope = scope.clone();
-            async move { service::count_revisions(&scope, log).await }
+            let counts = counts.clone();
+            async move { Ok(counts.load_one(key).await?.unwrap_or(0)) }
         });
         Ok(Some(TaskLogRevisionConnection::new(page, REVISIONS, TaskLogRevision::sort_key, total)))
     }

@@ -195,9 +195,17 @@ pub(super) async fn revisions_of(tx: &Tx, logs: Vec<Uuid>, page: &PageRequest) -
     all(tx, &select).await
 }
 
-pub(super) async fn count_revisions(tx: &Tx, log: Uuid) -> Result<u64, DbErr> {
-    let select = task_log_revision::Entity::find().filter(task_log_revision::Column::TaskLogId.eq(log));
-    select.count(tx).await
+/// How many earlier versions each of these task logs has. Those without any are left out.
+pub(super) async fn count_revisions(tx: &Tx, logs: Vec<Uuid>) -> Result<Vec<(Uuid, i64)>, DbErr> {
+    task_log_revision::Entity::find()
+        .filter(task_log_revision::Column::TaskLogId.eq_any(logs))
+        .select_only()
+        .column(task_log_revision::Column::TaskLogId)
+        .expr(Func::count(Expr::col(Asterisk)))
+        .group_by(task_log_revision::Column::TaskLogId)
+        .into_tuple()
+        .all(tx)
+        .await
 }
 
 /// What task logs are grouped by.

@@ -34,10 +34,6 @@ pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<
     Ok(repo::count(&*scope.read().await?, criteria).await?)
 }
 
-pub(super) async fn count_revisions(scope: &HospitalScope, log: TaskLogId) -> Result<u64, AppError> {
-    Ok(repo::count_revisions(&*scope.read().await?, log.0).await?)
-}
-
 pub(super) async fn by_ids(scope: &HospitalScope, ids: Vec<TaskLogId>) -> Result<Vec<TaskLog>, AppError> {
     let deleted_too = scope.viewer.may(Permission::ReadTaskLogRevisions);
     let rows = repo::by_ids(&*scope.read().await?, ids, deleted_too).await?;
