@@ -35,6 +35,8 @@ pub enum UserErrorCode {
     Taken,
     /// There is no such thing in your hospital.
     NotFound,
+    /// You lack the permission for this.
+    NoPermission,
     /// Only the clinician who recorded it may do this.
     NotAuthor,
     /// Say why: changing somebody else's record needs a reason.

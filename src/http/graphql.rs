@@ -69,7 +69,8 @@ pub(super) async fn handle(
     if !is_json(&parts.headers) {
         return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the request as application/json.\n");
     }
-    let address = peer.map(|Extension(PeerAddress(peer))| client::address(peer, &parts.headers, &state.trusted_proxies));
+    let address =
+        peer.map(|Extension(PeerAddress(peer))| client::address(peer, &parts.headers, &state.trusted_proxies));
     let viewer = match viewer(&state.app, &parts.headers, address).await {
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),

@@ -23,7 +23,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [Self::Account, Self::Hospital, Self::PartnerKey, Self::Patient, Self::Session, Self::Staff, Self::TaskLog];
+    const ALL: [Self; 7] =
+        [Self::Account, Self::Hospital, Self::PartnerKey, Self::Patient, Self::Session, Self::Staff, Self::TaskLog];
 
     const fn prefix(self) -> &'static str {
         match self {

@@ -54,8 +54,16 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     let hospitals = two_hospitals_with_rows(&app).await;
     let mut connection = app.database.app().await;
     let tables = readable_tables(&mut connection).await;
-    let expected =
-        ["accounts", "hospitals", "idempotency_keys", "partner_keys", "patients", "staff", "task_log_revisions", "task_logs"];
+    let expected = [
+        "accounts",
+        "hospitals",
+        "idempotency_keys",
+        "partner_keys",
+        "patients",
+        "staff",
+        "task_log_revisions",
+        "task_logs",
+    ];
     assert_eq!(tables, expected, "a new table belongs into this list");
 
     let mut superuser = app.database.superuser().await;
@@ -230,7 +238,16 @@ async fn another_permissive_policy_opens_nothing() {
     let [one, _] = two_hospitals_with_rows(&app).await;
     let mut superuser = app.database.superuser().await;
     let mut connection = app.database.app().await;
-    for table in ["hospitals", "accounts", "patients", "staff", "task_logs", "task_log_revisions", "idempotency_keys", "partner_keys"] {
+    for table in [
+        "hospitals",
+        "accounts",
+        "patients",
+        "staff",
+        "task_logs",
+        "task_log_revisions",
+        "idempotency_keys",
+        "partner_keys",
+    ] {
         enter(&mut connection, &one.id.0.to_string()).await;
         let own = count(&mut connection, table).await;
         let policy = format!("CREATE POLICY careless ON {table} USING (true) WITH CHECK (true)");

@@ -15,6 +15,7 @@ mod lists;
 mod packages;
 mod partner_keys;
 mod patients;
+mod rights;
 mod schema;
 mod sign_in;
 mod staff;

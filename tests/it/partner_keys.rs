@@ -97,7 +97,8 @@ async fn a_revoked_an_expired_and_a_mistyped_key_are_no_key() {
     assert_eq!(ask(&second).await, revoked, "expired");
 
     let mut wrong = second.clone();
-    wrong.token = wrong.token.map(|key| format!("{}{}", &key[..key.len() - 1], if key.ends_with('A') { "B" } else { "A" }));
+    wrong.token =
+        wrong.token.map(|key| format!("{}{}", &key[..key.len() - 1], if key.ends_with('A') { "B" } else { "A" }));
     assert_eq!(ask(&wrong).await, revoked);
 }
 
@@ -130,7 +131,8 @@ async fn administrators_make_list_and_rotate_keys_and_nobody_else_does() {
     let listed = admin.ask("{ partnerKeys { totalCount nodes { name lastUsedAt } } }").await;
     assert_eq!(listed.data()["partnerKeys"]["totalCount"], 2);
 
-    let elsewhere = json!({ "name": "Elsewhere", "expiresAt": "2026-06-01T00:00:00Z", "allowedNetworks": ["203.0.113.0/24"] });
+    let elsewhere =
+        json!({ "name": "Elsewhere", "expiresAt": "2026-06-01T00:00:00Z", "allowedNetworks": ["203.0.113.0/24"] });
     let payload = admin.mutate("createPartnerKey", elsewhere, "key").await;
     let outside = Actor::new(&app.url, payload["key"].as_str().map(str::to_owned));
     assert_eq!(outside.ask("{ viewer { id } }").await.status, 401, "this is not an allowed network");
@@ -138,7 +140,8 @@ async fn administrators_make_list_and_rotate_keys_and_nobody_else_does() {
     let bad = json!({ "name": " ", "permissions": ["READ_PATIENT_CONTACT", "MANAGE_STAFF"], "expiresAt": "2027-03-02T12:00:01Z",
         "allowedNetworks": ["everywhere"] });
     let payload = admin.mutate("createPartnerKey", bad, "key").await;
-    let codes: Vec<_> = payload["userErrors"].as_array().unwrap().iter().map(|e| e["field"][0].as_str().unwrap()).collect();
+    let codes: Vec<_> =
+        payload["userErrors"].as_array().unwrap().iter().map(|e| e["field"][0].as_str().unwrap()).collect();
     assert_eq!(codes, ["name", "permissions", "allowedNetworks", "expiresAt"]);
 
     let id = partner.ask("{ viewer { id } }").await.data()["viewer"]["id"].clone();

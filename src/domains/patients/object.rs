@@ -4,9 +4,11 @@ use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
 
 use super::input::{PatientOrderField, PatientSort, PatientStatus};
 use super::repo::PatientRow;
+use super::service;
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{Date, DateTime, PageArgs, connection};
+use crate::error::AppError;
+use crate::graphql::{CannotReason, Date, DateTime, PageArgs, connection, scope};
 use crate::kernel::{PatientId, Permission};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -24,6 +26,12 @@ impl Patient {
     /// The id.
     pub fn patient_id(&self) -> PatientId {
         PatientId(self.0.id)
+    }
+}
+
+impl Patient {
+    fn cannot_change(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>, AppError> {
+        Ok(service::cannot_change(&scope(ctx)?.viewer, &self.0))
     }
 }
 
@@ -112,6 +120,26 @@ impl Patient {
     /// Counts changes, from 1. Send it as `expectedVersion` with a change.
     async fn version(&self) -> i32 {
         self.0.version
+    }
+
+    /// Whether you can change this patient now. Draw the button from this.
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.cannot_change(ctx)?.is_empty())
+    }
+
+    /// Why you cannot change this patient; empty when you can.
+    async fn viewer_cannot_update_reasons(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>> {
+        Ok(self.cannot_change(ctx)?)
+    }
+
+    /// Whether you can archive this patient now.
+    async fn viewer_can_delete(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.cannot_change(ctx)?.is_empty())
+    }
+
+    /// Why you cannot archive this patient; empty when you can.
+    async fn viewer_cannot_delete_reasons(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>> {
+        Ok(self.cannot_change(ctx)?)
     }
 
     /// What was done for the patient, most recently completed first unless `orderBy` says otherwise.

@@ -7,8 +7,8 @@ use super::object::Patient;
 use super::repo::{self, Criteria, PatientChange, PatientRow, PatientStatusRow};
 use crate::domains::idempotency_keys::{self, Claim};
 use crate::error::{AppError, violated_constraint};
-use crate::graphql::{Check, Fail, UserError, UserErrorCode};
-use crate::kernel::{PatientId, text};
+use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
+use crate::kernel::{PatientId, Permission, Viewer, text};
 use crate::tenancy::{HospitalScope, Page, PageRequest};
 
 const NAME: usize = 100;
@@ -78,7 +78,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> 
     let id = PatientId::parse(&input.id)?;
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
-    still(&row, input.expected_version)?;
+    still(scope, &row, input.expected_version)?;
 
     let now = scope.clock.now();
     let mut check = Check::default();
@@ -135,7 +135,7 @@ pub(super) async fn archive(scope: &HospitalScope, input: ArchivePatientInput) -
     let id = PatientId::parse(&input.id)?;
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
-    still(&row, input.expected_version)?;
+    still(scope, &row, input.expected_version)?;
     let now = scope.clock.now();
     let change = PatientChange {
         hospital_id: Set(row.hospital_id),
@@ -151,16 +151,24 @@ pub(super) async fn archive(scope: &HospitalScope, input: ArchivePatientInput) -
 }
 
 /// The record is the one that the caller read, and may still change.
-fn still(row: &PatientRow, expected_version: Option<i32>) -> Result<(), UserError> {
+fn still(scope: &HospitalScope, row: &PatientRow, expected_version: Option<i32>) -> Result<(), UserError> {
+    if let Some(reason) = cannot_change(&scope.viewer, row).first() {
+        return Err(reason.user_error("id"));
+    }
     if let Some(expected) = expected_version
         && expected != row.version
     {
         return Err(UserError::version_conflict(expected, row.version));
     }
-    if row.archived_at.is_some() {
-        return Err(UserError::new(UserErrorCode::Archived, &["id"], "This patient is archived and does not change any more."));
-    }
     Ok(())
+}
+
+/// Why this viewer cannot change or archive the patient; empty when nothing speaks against it.
+pub(super) fn cannot_change(viewer: &Viewer, row: &PatientRow) -> Vec<CannotReason> {
+    if !viewer.may(Permission::ManagePatients) {
+        return vec![CannotReason::NoPermission];
+    }
+    row.archived_at.iter().map(|_| CannotReason::Archived).collect()
 }
 
 fn not_found() -> UserError {

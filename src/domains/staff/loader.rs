@@ -35,13 +35,28 @@ impl Loader<LoadKey<AccountId>> for Emails {
     }
 }
 
+/// The active administrators: whether one of them is the last.
+pub struct ActiveAdmins(Arc<HospitalScope>);
+
+impl Loader<LoadKey<()>> for ActiveAdmins {
+    type Value = Vec<StaffId>;
+    type Error = AppError;
+
+    async fn load(&self, keys: &[LoadKey<()>]) -> Result<HashMap<LoadKey<()>, Vec<StaffId>>, AppError> {
+        let admins = service::active_admins(&self.0).await?;
+        Ok(keys.iter().map(|key| (*key, admins.clone())).collect())
+    }
+}
+
 /// The loaders as a request holds them.
 pub(super) type StaffLoader = DataLoader<StaffById, HashMapCache>;
+pub(super) type AdminLoader = DataLoader<ActiveAdmins, HashMapCache>;
 pub(super) type EmailLoader = DataLoader<Emails, HashMapCache>;
 
 /// Gives a request its loaders.
 pub fn loaders(request: Request, scope: &Arc<HospitalScope>) -> Request {
     request
         .data(DataLoader::with_cache(StaffById(scope.clone()), tokio::spawn, HashMapCache::default()))
+        .data(DataLoader::with_cache(ActiveAdmins(scope.clone()), tokio::spawn, HashMapCache::default()))
         .data(DataLoader::with_cache(Emails(scope.clone()), tokio::spawn, HashMapCache::default()))
 }

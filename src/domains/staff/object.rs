@@ -3,11 +3,13 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
 
 use super::input::StaffStatus;
-use super::loader::EmailLoader;
+use super::loader::{AdminLoader, EmailLoader};
 use super::repo::StaffRow;
+use super::service;
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{DateTime, PageArgs, connection, loader, scope};
+use crate::error::AppError;
+use crate::graphql::{CannotReason, DateTime, PageArgs, connection, loader, scope};
 use crate::kernel::{AccountId, Permission, Role, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -34,6 +36,20 @@ impl Staff {
     /// The display name.
     pub fn display_name(&self) -> &str {
         &self.0.name
+    }
+
+    fn cannot_change(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>, AppError> {
+        Ok(service::cannot_update(&scope(ctx)?.viewer, &self.0))
+    }
+
+    async fn cannot_deactivate(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>, AppError> {
+        let scope = scope(ctx)?;
+        // Only an administrator's answer depends on the others.
+        let admins = match scope.viewer.may(Permission::ManageStaff) {
+            true => loader::<AdminLoader>(ctx)?.load_one(scope.key(())).await?.unwrap_or_default(),
+            false => Vec::new(),
+        };
+        Ok(service::cannot_deactivate(&scope.viewer, &self.0, &admins))
     }
 
     /// Lists of staff are sorted by name.
@@ -89,6 +105,26 @@ impl Staff {
     #[graphql(directive = access::apply(Permission::ReadStaffAccounts), directive = semantic_non_null::apply())]
     async fn version(&self) -> Option<i32> {
         Some(self.0.version)
+    }
+
+    /// Whether you can change this member of staff now. Draw the button from this.
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.cannot_change(ctx)?.is_empty())
+    }
+
+    /// Why you cannot change this member of staff; empty when you can.
+    async fn viewer_cannot_update_reasons(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>> {
+        Ok(self.cannot_change(ctx)?)
+    }
+
+    /// Whether you can deactivate this member of staff now.
+    async fn viewer_can_delete(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.cannot_deactivate(ctx).await?.is_empty())
+    }
+
+    /// Why you cannot deactivate this member of staff; empty when you can.
+    async fn viewer_cannot_delete_reasons(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>> {
+        Ok(self.cannot_deactivate(ctx).await?)
     }
 
     /// What this person did for patients, most recently completed first unless `orderBy` says otherwise.

@@ -98,14 +98,21 @@ pub(super) async fn lock(tx: &Tx, hospital: HospitalId, id: StaffId) -> Result<O
 /// The active administrators, held against other changes until the transaction ends: of two administrators who remove
 /// each other at the same time, the second finds that she is the last.
 pub(super) async fn lock_active_admins(tx: &Tx) -> Result<Vec<StaffRow>, DbErr> {
+    active_admins().lock_exclusive().all(tx).await
+}
+
+/// Two of the active administrators, or the one, or none.
+pub(super) async fn two_active_admins(tx: &Tx) -> Result<Vec<StaffId>, DbErr> {
+    let rows = active_admins().limit(2).all(tx).await?;
+    Ok(rows.into_iter().map(|row| StaffId(row.id)).collect())
+}
+
+fn active_admins() -> Select<Entity> {
+    // One order for all who lock several rows, so that they cannot wait for each other in a circle.
     Entity::find()
         .filter(Column::Role.eq(RoleRow::Admin))
         .filter(Column::Status.eq(StaffStatusRow::Active))
-        // One order for all who lock several rows, so that they cannot wait for each other in a circle.
         .order_by_asc(Column::Id)
-        .lock_exclusive()
-        .all(tx)
-        .await
 }
 
 pub(super) async fn insert(tx: &Tx, row: StaffRow) -> Result<StaffRow, DbErr> {

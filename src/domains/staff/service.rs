@@ -7,8 +7,8 @@ use super::repo::{self, Criteria, RoleRow, StaffChange, StaffRow, StaffStatusRow
 use crate::auth::{PasswordProblem, Passwords};
 use crate::domains::idempotency_keys::{self, Claim};
 use crate::error::{AppError, violated_constraint};
-use crate::graphql::{Check, Fail, UserError, UserErrorCode};
-use crate::kernel::{AccountId, Role, StaffId, text};
+use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
+use crate::kernel::{AccountId, Permission, Role, StaffId, Viewer, text};
 use crate::tenancy::{HospitalScope, Page, PageRequest, WriteTx};
 
 pub(super) async fn list(scope: &HospitalScope, criteria: &Criteria, page: &PageRequest) -> Result<Page<Staff>, AppError> {
@@ -77,7 +77,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Re
     let tx = scope.write().await?;
     let admins = repo::lock_active_admins(&tx).await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
-    still(&row, input.expected_version)?;
+    still(scope, &row, input.expected_version)?;
     let mut check = Check::default();
     let mut new = row.clone();
     if let Some(name) = check.required("name", input.name) {
@@ -91,7 +91,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Re
         return Ok(Staff::new(row));
     }
     if new.role != RoleRow::Admin {
-        keep_an_admin(&admins, &row, "role")?;
+        keep_an_admin(scope, &admins, &row, "role")?;
     }
     let change = StaffChange { name: Set(new.name), role: Set(new.role), ..StaffChange::default() };
     finish(scope, tx, &row, change).await
@@ -102,8 +102,8 @@ pub(super) async fn deactivate(scope: &HospitalScope, input: DeactivateStaffInpu
     let tx = scope.write().await?;
     let admins = repo::lock_active_admins(&tx).await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
-    still(&row, input.expected_version)?;
-    keep_an_admin(&admins, &row, "id")?;
+    still(scope, &row, input.expected_version)?;
+    keep_an_admin(scope, &admins, &row, "id")?;
     let change = StaffChange { status: Set(StaffStatusRow::Deactivated), ..StaffChange::default() };
     finish(scope, tx, &row, change).await
 }
@@ -122,25 +122,47 @@ async fn finish(scope: &HospitalScope, tx: WriteTx, row: &StaffRow, change: Staf
 }
 
 /// The record is the one that the caller read, and may still change.
-fn still(row: &StaffRow, expected_version: Option<i32>) -> Result<(), UserError> {
+fn still(scope: &HospitalScope, row: &StaffRow, expected_version: Option<i32>) -> Result<(), UserError> {
+    if let Some(reason) = cannot_update(&scope.viewer, row).first() {
+        return Err(reason.user_error("id"));
+    }
     if let Some(expected) = expected_version
         && expected != row.version
     {
         return Err(UserError::version_conflict(expected, row.version));
     }
-    if row.status == StaffStatusRow::Deactivated {
-        return Err(UserError::new(UserErrorCode::Deactivated, &["id"], "This member of staff is deactivated."));
-    }
     Ok(())
 }
 
-/// A hospital without an administrator could never get one again.
-fn keep_an_admin(admins: &[StaffRow], leaving: &StaffRow, field: &str) -> Result<(), UserError> {
-    if admins.iter().any(|admin| admin.id == leaving.id) && admins.len() == 1 {
-        let message = "This is the last active administrator of your hospital. Make somebody else one first.";
-        return Err(UserError::new(UserErrorCode::LastAdmin, &[field], message));
+/// Why this viewer cannot change the member of staff; empty when nothing speaks against it.
+pub(super) fn cannot_update(viewer: &Viewer, row: &StaffRow) -> Vec<CannotReason> {
+    if !viewer.may(Permission::ManageStaff) {
+        return vec![CannotReason::NoPermission];
     }
-    Ok(())
+    if row.status == StaffStatusRow::Deactivated {
+        return vec![CannotReason::Deactivated];
+    }
+    Vec::new()
+}
+
+/// Why this viewer cannot deactivate the member of staff, where these are the active administrators.
+pub(super) fn cannot_deactivate(viewer: &Viewer, row: &StaffRow, admins: &[StaffId]) -> Vec<CannotReason> {
+    let reasons = cannot_update(viewer, row);
+    // A hospital without an administrator could never get one again.
+    if reasons.is_empty() && admins == [StaffId(row.id)] { vec![CannotReason::LastAdmin] } else { reasons }
+}
+
+/// The active administrators, as far as it matters: two are enough to know that neither is the last.
+pub(super) async fn active_admins(scope: &HospitalScope) -> Result<Vec<StaffId>, AppError> {
+    Ok(repo::two_active_admins(&*scope.read().await?).await?)
+}
+
+fn keep_an_admin(scope: &HospitalScope, admins: &[StaffRow], leaving: &StaffRow, field: &str) -> Result<(), UserError> {
+    let admins: Vec<StaffId> = admins.iter().map(|admin| StaffId(admin.id)).collect();
+    match cannot_deactivate(&scope.viewer, leaving, &admins).first() {
+        Some(reason) => Err(reason.user_error(field)),
+        None => Ok(()),
+    }
 }
 
 /// The role as it is stored; a clinician's when it is refused.

@@ -5,12 +5,13 @@ use async_graphql::{Context, ID, Object, Result};
 use super::input::{TaskLogOrderField, TaskLogSort, TaskType};
 use super::loader::{RevisionCountLoader, RevisionLoader, RevisionsOf};
 use super::repo::TaskLogRow;
+use super::service;
 use super::revision::{REVISIONS, TaskLogRevision, TaskLogRevisionConnection};
 use crate::domains::patients::{self, Patient};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{DateTime, PageArgs, TotalCount, connection, loader, scope};
+use crate::graphql::{CannotReason, DateTime, PageArgs, TotalCount, connection, loader, scope};
 use crate::kernel::{PatientId, Permission, StaffId, TaskLogId};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -38,6 +39,12 @@ impl TaskLog {
     /// By whom.
     pub fn clinician_id(&self) -> StaffId {
         StaffId(self.0.clinician_id)
+    }
+}
+
+impl TaskLog {
+    fn cannot_change(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>, AppError> {
+        Ok(service::cannot_change(&scope(ctx)?.viewer, &self.0))
     }
 }
 
@@ -93,6 +100,26 @@ impl TaskLog {
     /// Counts changes, from 1. Send it as `expectedVersion` with a change.
     async fn version(&self) -> i32 {
         self.0.version
+    }
+
+    /// Whether you can change this task log now. Draw the button from this.
+    async fn viewer_can_update(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.cannot_change(ctx)?.is_empty())
+    }
+
+    /// Why you cannot change this task log; empty when you can.
+    async fn viewer_cannot_update_reasons(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>> {
+        Ok(self.cannot_change(ctx)?)
+    }
+
+    /// Whether you can delete this task log now.
+    async fn viewer_can_delete(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.cannot_change(ctx)?.is_empty())
+    }
+
+    /// Why you cannot delete this task log; empty when you can.
+    async fn viewer_cannot_delete_reasons(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>> {
+        Ok(self.cannot_change(ctx)?)
     }
 
     /// For whom it was done.

@@ -9,8 +9,8 @@ use super::stats::{self, TaskLogGroupBy, TaskLogStats};
 use crate::domains::idempotency_keys::{self, Claim};
 use crate::domains::{hospitals, patients};
 use crate::error::AppError;
-use crate::graphql::{Check, Fail, UserError, UserErrorCode};
-use crate::kernel::{PatientId, Permission, TaskLogId, text};
+use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
+use crate::kernel::{PatientId, Permission, StaffId, TaskLogId, Viewer, text};
 use crate::tenancy::{HospitalScope, Page, PageRequest, WriteTx};
 
 const DESCRIPTION: usize = 2_000;
@@ -140,16 +140,13 @@ async fn open(
     let reason = reason.map(|reason| check.text("reason", &reason, REASON, text::line));
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
-    let row = row.filter(|row| row.deleted_at.is_none()).ok_or_else(not_found)?;
-    if row.clinician_id != scope.staff_id()?.0 {
-        if !scope.viewer.may(Permission::CorrectTaskLogs) {
-            let message = "Only the clinician who recorded this task log may change it.";
-            return Err(UserError::new(UserErrorCode::NotAuthor, &["id"], message).into());
-        }
-        if reason.is_none() {
-            let message = "Say why you change a task log that somebody else recorded.";
-            return Err(UserError::new(UserErrorCode::ReasonRequired, &["reason"], message).into());
-        }
+    let row = row.ok_or_else(not_found)?;
+    if let Some(cannot) = cannot_change(&scope.viewer, &row).first() {
+        return Err(cannot.user_error("id").into());
+    }
+    if reason.is_none() && !is_author(&scope.viewer, &row) {
+        let message = "Say why you change a task log that somebody else recorded.";
+        return Err(UserError::new(UserErrorCode::ReasonRequired, &["reason"], message).into());
     }
     if let Some(expected) = expected_version
         && expected != row.version
@@ -157,6 +154,24 @@ async fn open(
         return Err(UserError::version_conflict(expected, row.version).into());
     }
     Ok((tx, row, reason))
+}
+
+/// Why this viewer cannot change or delete the task log; empty when nothing speaks against it.
+pub(super) fn cannot_change(viewer: &Viewer, row: &TaskLogRow) -> Vec<CannotReason> {
+    if !viewer.may(Permission::ChangeTaskLogs) {
+        return vec![CannotReason::NoPermission];
+    }
+    if row.deleted_at.is_some() {
+        return vec![CannotReason::Deleted];
+    }
+    if !is_author(viewer, row) && !viewer.may(Permission::CorrectTaskLogs) {
+        return vec![CannotReason::NotAuthor];
+    }
+    Vec::new()
+}
+
+fn is_author(viewer: &Viewer, row: &TaskLogRow) -> bool {
+    viewer.staff_id() == Some(StaffId(row.clinician_id))
 }
 
 /// Writes the change as the next version.

@@ -90,10 +90,7 @@ impl Graphiql {
         let settings = serde_json::to_string(&Settings { endpoint: "/graphql", demo }).unwrap_or_default();
         // In a script element `<` could end it; in JSON it can only stand in a string, where this is the same character.
         let page = PAGE.replace("__SETTINGS__", &settings.replace('<', "\\u003c"));
-        Self {
-            page,
-            bundle: RwLock::new(Loaded::Not("It is being downloaded just now: try again in a few seconds.")),
-        }
+        Self { page, bundle: RwLock::new(Loaded::Not("It is being downloaded just now: try again in a few seconds.")) }
     }
 
     /// Gets GraphiQL from the cache, or downloads it once. Blocks while it does.

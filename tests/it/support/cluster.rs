@@ -3,6 +3,7 @@
 //! `TEST_DATABASE_URL` names a superuser of a PostgreSQL to use. Without it a private one is started: its files are made
 //! once for the machine, under `target`, and copied for each process.
 
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -133,12 +134,21 @@ fn start() -> Cluster {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let packages = Packages { cache_dir: root.join("packages"), registry: None, downloads: true };
     let options = |directory: PathBuf| Options { durable: false, ..Options::new(directory, packages.clone()) };
-    let seed = root.join("cluster-seed");
+    // Made anew when the way of making it changes.
+    let made_by =
+        [include_str!("../../../src/database/embedded/cluster.rs"), include_str!("../../../src/database/roles.sql")];
+    let seed = root.join(format!("seed-{:x}", hash(&made_by)));
     embedded::initialise(&options(seed.clone())).unwrap_or_else(|error| panic!("{error}"));
     sweep(root);
     let own = root.join(format!("cluster-{}", std::process::id()));
     embedded::copy_cluster(&seed, &own).unwrap();
     Cluster::Private(embedded::start(&options(own)).unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Removes what earlier test processes left behind. Their servers ended with them.
