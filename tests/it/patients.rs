@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::support::{Actor, TestApp, user_errors, with};
 
 /// Every field of a patient.
-const PATIENT: &str =
-    "patient { id mrn firstName lastName dateOfBirth room status contactPhone contactEmail archivedAt createdAt updatedAt version }";
+const PATIENT: &str = "patient { id mrn firstName lastName dateOfBirth room status contactPhone contactEmail
+    archivedAt createdAt updatedAt version }";
 
 fn ann() -> Value {
     json!({ "mrn": "A-1", "firstName": "Ann", "lastName": "Example", "dateOfBirth": "1984-02-29", "room": "12B",
@@ -18,7 +18,8 @@ fn ann() -> Value {
 
 async fn read(actor: &Actor, id: &Value) -> Value {
     let fields = PATIENT.strip_prefix("patient").unwrap();
-    actor.ask_with(&format!("query($id: ID!) {{ patient(id: $id) {fields} }}"), json!({ "id": id })).await.data()["patient"].clone()
+    let query = format!("query($id: ID!) {{ patient(id: $id) {fields} }}");
+    actor.ask_with(&query, json!({ "id": id })).await.data()["patient"].clone()
 }
 
 async fn count(actor: &Actor) -> Value {
@@ -55,7 +56,8 @@ async fn a_new_patient_reads_back_as_given_in_every_script() {
         assert_eq!(by_mrn.data()["patient"]["id"], patient["id"]);
         names.push(json!({ "firstName": first, "lastName": last }));
     }
-    let listed = admin.ask("{ patients(orderBy: { field: MRN, direction: ASC }) { nodes { firstName lastName } } }").await;
+    let listed =
+        admin.ask("{ patients(orderBy: { field: MRN, direction: ASC }) { nodes { firstName lastName } } }").await;
     assert_eq!(listed.data()["patients"]["nodes"], Value::from(names));
 
     let least = json!({ "mrn": "B-1", "firstName": "B", "lastName": "B", "dateOfBirth": "1984-02-29" });
@@ -70,8 +72,9 @@ async fn a_form_shows_all_its_mistakes_at_once_and_nothing_is_written() {
     let admin = app.admin(&app.hospital().await);
     let id = admin.patient("A-1").await;
     let before = read(&admin, &json!(id)).await;
-    let mistakes = json!({ "mrn": "A/1", "firstName": " \u{3000} ", "lastName": "x".repeat(101), "dateOfBirth": "2026-03-03",
-        "room": "1\u{202E}2", "contactPhone": "1".repeat(33), "contactEmail": "family at example.org" });
+    let mistakes = json!({ "mrn": "A/1", "firstName": " \u{3000} ", "lastName": "x".repeat(101),
+        "dateOfBirth": "2026-03-03", "room": "1\u{202E}2", "contactPhone": "1".repeat(33),
+        "contactEmail": "family at example.org" });
     let expected = json!({ "patient": null, "userErrors": [
         { "code": "INVALID", "field": ["mrn"], "message": "mrn must have 1 to 32 letters, digits and hyphens." },
         { "code": "BLANK", "field": ["firstName"], "message": "firstName must not be blank." },
@@ -130,7 +133,10 @@ async fn each_field_takes_what_fits_and_not_one_character_more() {
     ];
     for field in ["firstName", "lastName", "room", "contactPhone"] {
         cases.extend(["", "\u{a0}\u{2003}"].map(|blank| (field, blank.to_owned(), Some("BLANK"))));
-        let forbidden = ['\0', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{2028}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{feff}'];
+        let forbidden = [
+            '\0', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{2028}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}',
+            '\u{feff}',
+        ];
         cases.extend(forbidden.map(|c| (field, format!("a{c}b"), Some("INVALID"))));
     }
     for (number, (field, value, code)) in cases.into_iter().enumerate() {
@@ -168,7 +174,10 @@ async fn an_mrn_is_taken_in_its_own_hospital_only() {
     assert_eq!(payload["userErrors"], json!([]));
     let mine = here.ask("{ patient(mrn: \"A-1\") { id } }").await;
     let theirs = there.ask("{ patient(mrn: \"A-1\") { id } }").await;
-    assert_eq!((&mine.data()["patient"]["id"], &theirs.data()["patient"]["id"]), (&json!(first), &payload["patient"]["id"]));
+    assert_eq!(
+        (&mine.data()["patient"]["id"], &theirs.data()["patient"]["id"]),
+        (&json!(first), &payload["patient"]["id"])
+    );
     for nobody in ["A\\u0000", "' OR 1=1 --", "%", ""] {
         let answer = here.ask(&format!("{{ patient(mrn: \"{nobody}\") {{ id }} }}")).await;
         assert_eq!(*answer.data(), json!({ "patient": null }), "{nobody}");
@@ -189,20 +198,25 @@ async fn a_change_leaves_out_what_stays_and_nulls_what_may_be_empty() {
     assert_eq!(read(&admin, id).await, moved);
 
     app.wait(chrono::Duration::minutes(1));
-    for nothing in [json!({ "id": id }), with(&with(&ann(), json!({ "room": " 7 " })), json!({ "id": id, "expectedVersion": 2 }))] {
+    for nothing in
+        [json!({ "id": id }), with(&with(&ann(), json!({ "room": " 7 " })), json!({ "id": id, "expectedVersion": 2 }))]
+    {
         let payload = admin.mutate("updatePatient", nothing, PATIENT).await;
         assert_eq!(payload, json!({ "patient": moved, "userErrors": [] }), "what changes nothing makes no version");
     }
 
-    let nulls = json!({ "id": id, "mrn": null, "firstName": null, "lastName": null, "dateOfBirth": null, "status": null, "room": null });
+    let nulls = json!({ "id": id, "mrn": null, "firstName": null, "lastName": null, "dateOfBirth": null, "status": null,
+        "room": null });
     let refused = admin.mutate("updatePatient", nulls, PATIENT).await;
     let blank = |field: &str| {
-        json!({ "code": "BLANK", "field": [field], "message": format!("{field} cannot be empty. Leave it out to keep it as it is.") })
+        let message = format!("{field} cannot be empty. Leave it out to keep it as it is.");
+        json!({ "code": "BLANK", "field": [field], "message": message })
     };
     let blanks = ["mrn", "firstName", "lastName", "dateOfBirth", "status"].map(blank);
     assert_eq!(refused, json!({ "patient": null, "userErrors": blanks }));
     for stale in [1, 3, 0, -1] {
-        let payload = admin.mutate("updatePatient", json!({ "id": id, "expectedVersion": stale, "room": "8" }), PATIENT).await;
+        let payload =
+            admin.mutate("updatePatient", json!({ "id": id, "expectedVersion": stale, "room": "8" }), PATIENT).await;
         let message = format!("You expected version {stale}; it is at version 2. Read it again and decide anew.");
         let conflict = json!({ "code": "VERSION_CONFLICT", "field": ["expectedVersion"], "message": message });
         assert_eq!(payload, json!({ "patient": null, "userErrors": [conflict] }));
@@ -234,7 +248,8 @@ async fn an_archived_patient_leaves_the_lists_keeps_the_history_and_changes_no_m
     let archived = with(&before, json!({ "archivedAt": now, "updatedAt": now, "version": 2 }));
     assert_eq!(payload, json!({ "patient": archived, "userErrors": [] }));
 
-    let lists = "{ present: patients { totalCount nodes { id } } found: patients(filter: { text: \"A-1\" }) { totalCount }
+    let lists =
+        "{ present: patients { totalCount nodes { id } } found: patients(filter: { text: \"A-1\" }) { totalCount }
         archived: patients(filter: { archived: true }) { totalCount nodes { id archivedAt } }
         patient(mrn: \"A-1\") { id archivedAt taskLogs { nodes { id patient { id } } } } taskLogs { nodes { id } } }";
     let expected = json!({
@@ -255,7 +270,8 @@ async fn an_archived_patient_leaves_the_lists_keeps_the_history_and_changes_no_m
     assert_eq!(admin.mutate("archivePatient", json!({ "id": id }), PATIENT).await, refused);
     let input = json!({ "patientId": id, "taskType": "OTHER", "description": "x" });
     let refused = json!({ "taskLog": null, "userErrors": [
-        { "code": "ARCHIVED", "field": ["patientId"], "message": "This patient is archived and takes no new task logs." },
+        { "code": "ARCHIVED", "field": ["patientId"],
+          "message": "This patient is archived and takes no new task logs." },
     ] });
     assert_eq!(clinician.mutate("createTaskLog", input, "taskLog { id }").await, refused);
     assert_eq!(read(&admin, &json!(id)).await, archived);
@@ -279,8 +295,12 @@ async fn nobody_but_an_administrator_writes_a_patient() {
         let answer = actor.ask_with(document, json!({ "new": new, "id": id })).await;
         let fields = ["createPatient", "updatePatient", "archivePatient"];
         assert_eq!(answer.refusals(), fields.map(|field| (field.to_owned(), "MANAGE_PATIENTS".to_owned())));
-        assert_eq!(answer.body["data"], json!({ "createPatient": null, "updatePatient": null, "archivePatient": null }));
-        let codes: Vec<&Value> = answer.body["errors"].as_array().unwrap().iter().map(|e| &e["extensions"]["code"]).collect();
+        assert_eq!(
+            answer.body["data"],
+            json!({ "createPatient": null, "updatePatient": null, "archivePatient": null })
+        );
+        let codes: Vec<&Value> =
+            answer.body["errors"].as_array().unwrap().iter().map(|e| &e["extensions"]["code"]).collect();
         assert_eq!(codes, [code; 3]);
     }
     assert_eq!(read(&admin, &json!(id)).await, before);

@@ -28,8 +28,8 @@ async fn a_member_of_staff_joins_signs_in_changes_and_leaves_and_the_work_stays(
     let payload = admin.mutate("createStaff", input, STAFF).await;
     let id = &payload["staff"]["id"];
     let (noon, later) = ("2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z");
-    let staff = json!({ "id": id, "name": "Nöra 護", "role": "CLINICIAN", "email": "nora@nurses.example", "status": "ACTIVE",
-        "createdAt": noon, "updatedAt": noon, "version": 1 });
+    let staff = json!({ "id": id, "name": "Nöra 護", "role": "CLINICIAN", "email": "nora@nurses.example",
+        "status": "ACTIVE", "createdAt": noon, "updatedAt": noon, "version": 1 });
     assert_eq!(payload, json!({ "staff": staff, "userErrors": [] }));
 
     let entered = sign_in(&app, "nora@nurses.example", PASSWORD).await;
@@ -47,8 +47,14 @@ async fn a_member_of_staff_joins_signs_in_changes_and_leaves_and_the_work_stays(
     assert_eq!(admin.mutate("updateStaff", change, STAFF).await, json!({ "staff": null, "userErrors": conflict }));
     let payload = admin.mutate("deactivateStaff", json!({ "id": id, "expectedVersion": 1 }), STAFF).await;
     assert_eq!(payload, json!({ "staff": null, "userErrors": conflict }));
-    for nothing in [json!({ "id": id }), json!({ "id": id, "name": " Nora Jones ", "role": "ADMIN", "expectedVersion": 2 })] {
-        assert_eq!(admin.mutate("updateStaff", nothing, STAFF).await["staff"], promoted, "what changes nothing makes no version");
+    for nothing in
+        [json!({ "id": id }), json!({ "id": id, "name": " Nora Jones ", "role": "ADMIN", "expectedVersion": 2 })]
+    {
+        assert_eq!(
+            admin.mutate("updateStaff", nothing, STAFF).await["staff"],
+            promoted,
+            "what changes nothing makes no version"
+        );
     }
     let entered = sign_in(&app, "nora@nurses.example", PASSWORD).await;
     assert_eq!(entered["viewer"], json!({ "id": id, "name": "Nora Jones", "role": "ADMIN" }));
@@ -86,23 +92,28 @@ async fn a_form_shows_all_its_mistakes_at_once_and_nobody_joins() {
     let admin = app.admin(&hospital);
     let everybody = "{ staff { nodes { id name role version } } }";
     let before = admin.ask(everybody).await;
-    let mistakes = json!({ "email": "nora", "name": "\u{202e}aroN", "role": "ADMIN", "initialPassword": "fourteen chars" });
+    let mistakes =
+        json!({ "email": "nora", "name": "\u{202e}aroN", "role": "ADMIN", "initialPassword": "fourteen chars" });
     let expected = json!({ "staff": null, "userErrors": [
         { "code": "INVALID", "field": ["name"],
           "message": "name has control characters or characters that change the direction of writing." },
-        { "code": "INVALID", "field": ["email"], "message": "email must be an e-mail address such as ann@example.org." },
-        { "code": "TOO_SHORT", "field": ["initialPassword"], "message": "initialPassword must have at least 15 characters." },
+        { "code": "INVALID", "field": ["email"],
+          "message": "email must be an e-mail address such as ann@example.org." },
+        { "code": "TOO_SHORT", "field": ["initialPassword"],
+          "message": "initialPassword must have at least 15 characters." },
     ] });
     assert_eq!(admin.mutate("createStaff", mistakes, STAFF).await, expected);
-    let taken = json!({ "staff": null, "userErrors": [{ "code": "TAKEN", "field": ["email"],
-        "message": "Somebody with this e-mail address works in your hospital already, or did and was deactivated." }] });
+    let message = "Somebody with this e-mail address works in your hospital already, or did and was deactivated.";
+    let taken = json!({ "staff": null, "userErrors": [{ "code": "TAKEN", "field": ["email"], "message": message }] });
     let input = with(&nora(), json!({ "email": hospital.colleague.email.to_uppercase() }));
     assert_eq!(admin.mutate("createStaff", input, STAFF).await, taken);
 
     let id = hospital.colleague.staff.to_string();
     let payload = admin.mutate("updateStaff", json!({ "id": id, "name": null, "role": null }), STAFF).await;
     assert_eq!(user_errors(&payload), [("name".into(), "BLANK".into()), ("role".into(), "BLANK".into())]);
-    for (name, code) in [("", "BLANK"), (" \u{3000}", "BLANK"), (&"n".repeat(101), "TOO_LONG"), ("a\0", "INVALID"), ("a\nb", "INVALID")] {
+    for (name, code) in
+        [("", "BLANK"), (" \u{3000}", "BLANK"), (&"n".repeat(101), "TOO_LONG"), ("a\0", "INVALID"), ("a\nb", "INVALID")]
+    {
         for (mutation, input) in [("createStaff", nora()), ("updateStaff", json!({ "id": id }))] {
             let payload = admin.mutate(mutation, with(&input, json!({ "name": name })), STAFF).await;
             assert_eq!(user_errors(&payload), [("name".into(), code.into())], "{mutation} {name:?}");
@@ -110,8 +121,21 @@ async fn a_form_shows_all_its_mistakes_at_once_and_nobody_joins() {
     }
     let long = format!("{}@x.example", "a".repeat(245));
     let twice = format!("{}@x.example", "İ".repeat(200));
-    for email in ["", "@", "a@", "@x.example", "a@example", "a@.example", "a@x.", "a b@x.example", "a@x@x.example", "a\0@x.example", "a@x.example\n", &long, &twice]
-    {
+    for email in [
+        "",
+        "@",
+        "a@",
+        "@x.example",
+        "a@example",
+        "a@.example",
+        "a@x.",
+        "a b@x.example",
+        "a@x@x.example",
+        "a\0@x.example",
+        "a@x.example\n",
+        &long,
+        &twice,
+    ] {
         let payload = admin.mutate("createStaff", with(&nora(), json!({ "email": email })), STAFF).await;
         assert_eq!(user_errors(&payload), [("email".into(), "INVALID".into())], "{email:?}");
     }
@@ -136,7 +160,11 @@ async fn a_password_has_15_to_128_characters_of_any_script_and_opens_the_account
         (format!("{PASSWORD}\n"), "INVALID"),
         (format!("{PASSWORD}\u{9f}"), "INVALID"),
     ] {
-        assert_eq!(user_errors(&join(0, password.clone()).await), [("initialPassword".into(), code.into())], "{password:?}");
+        assert_eq!(
+            user_errors(&join(0, password.clone()).await),
+            [("initialPassword".into(), code.into())],
+            "{password:?}"
+        );
     }
     for (number, (chosen, typed)) in [
         ("p".repeat(15), "p".repeat(15)),
@@ -159,13 +187,18 @@ async fn a_password_has_15_to_128_characters_of_any_script_and_opens_the_account
 async fn an_address_signs_in_however_it_is_typed() {
     let app = TestApp::start().await;
     let admin = app.admin(&app.hospital().await);
-    let payload = admin.mutate("createStaff", with(&nora(), json!({ "email": "Zoe\u{308}@Mu\u{308}ller.example" })), STAFF).await;
+    let payload =
+        admin.mutate("createStaff", with(&nora(), json!({ "email": "Zoe\u{308}@Mu\u{308}ller.example" })), STAFF).await;
     assert_eq!(payload["staff"]["email"], "zoë@müller.example");
     for email in ["zoë@müller.example", " ZOË@MÜLLER.EXAMPLE", "zoe\u{308}@mu\u{308}ller.example"] {
         assert_eq!(sign_in(&app, email, PASSWORD).await["viewer"]["id"], payload["staff"]["id"], "{email:?}");
     }
     for email in ["zoë@müller.example\0", "zoe@muller.example"] {
-        assert_eq!(user_errors(&sign_in(&app, email, PASSWORD).await), [(String::new(), "INVALID_CREDENTIALS".to_owned())], "{email:?}");
+        assert_eq!(
+            user_errors(&sign_in(&app, email, PASSWORD).await),
+            [(String::new(), "INVALID_CREDENTIALS".to_owned())],
+            "{email:?}"
+        );
     }
 }
 
@@ -184,13 +217,18 @@ async fn the_last_administrator_stays() {
     let demote = json!({ "id": id, "role": "CLINICIAN", "name": "Ada Former" });
     assert_eq!(admin.mutate("deactivateStaff", json!({ "id": id }), STAFF).await, last("id"));
     assert_eq!(admin.mutate("updateStaff", demote.clone(), STAFF).await, last("role"));
-    let renamed = admin.mutate("updateStaff", json!({ "id": id, "name": "Ada Lovelace" }), "staff { name role version }").await;
+    let renamed =
+        admin.mutate("updateStaff", json!({ "id": id, "name": "Ada Lovelace" }), "staff { name role version }").await;
     assert_eq!(renamed["staff"], json!({ "name": "Ada Lovelace", "role": "ADMIN", "version": 2 }));
 
     let second = json!({ "id": hospital.clinician.staff.to_string(), "role": "ADMIN" });
     assert_eq!(admin.mutate("updateStaff", second.clone(), STAFF).await["staff"]["role"], "ADMIN");
     let demoted = admin.mutate("updateStaff", demote, "staff { name role version }").await;
-    assert_eq!(demoted["staff"], json!({ "name": "Ada Former", "role": "CLINICIAN", "version": 3 }), "now there is another");
+    assert_eq!(
+        demoted["staff"],
+        json!({ "name": "Ada Former", "role": "CLINICIAN", "version": 3 }),
+        "now there is another"
+    );
     assert_eq!(admin.mutate("deactivateStaff", json!({ "id": second["id"] }), STAFF).await, last("id"));
 }
 
@@ -254,7 +292,8 @@ async fn a_foreign_member_of_staff_is_answered_like_one_that_does_not_exist() {
             assert_eq!(admin.mutate(mutation, input, STAFF).await, none);
         }
         let wrong = admin.send(mutation, json!({ "id": here.id.to_string() }), STAFF).await;
-        let message = format!("\"{}\" is the id of a hospital; the id of a member of staff begins with \"stf_\".", here.id);
+        let message =
+            format!("\"{}\" is the id of a hospital; the id of a member of staff begins with \"stf_\".", here.id);
         assert_eq!((wrong.code(), &wrong.body["errors"][0]["message"]), ("BAD_USER_INPUT", &json!(message)));
     }
     let theirs = app.admin(&there).ask("{ staff { nodes { status version } } }").await;

@@ -114,7 +114,9 @@ impl Answer {
 #[track_caller]
 pub fn user_errors(payload: &Value) -> Vec<(String, String)> {
     let errors = payload["userErrors"].as_array().unwrap_or_else(|| panic!("no payload: {payload}"));
-    let path = |error: &Value| error["field"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join(".");
+    let path = |error: &Value| {
+        error["field"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect::<Vec<_>>().join(".")
+    };
     errors.iter().map(|error| (path(error), error["code"].as_str().unwrap().to_owned())).collect()
 }
 
