@@ -28,8 +28,8 @@ async fn a_member_of_staff_joins_signs_in_changes_and_leaves_and_the_work_stays(
     let payload = admin.mutate("createStaff", input, STAFF).await;
     let id = &payload["staff"]["id"];
     let (noon, later) = ("2026-03-01T12:00:00Z", "2026-03-01T12:01:00Z");
-    let staff = json!({ "id": id, "name": "Nöra 護", "role": "CLINICIAN", "email": "nora@nurses.example", "status": "ACTIVE",
-        "createdAt": noon, "updatedAt": noon, "version": 1 });
+    let staff = json!({ "id": id, "name": "Nöra 護", "role": "CLINICIAN", "email": "nora@nurses.example",
+        "status": "ACTIVE", "createdAt": noon, "updatedAt": noon, "version": 1 });
     assert_eq!(payload, json!({ "staff": staff, "userErrors": [] }));
 
     let entered = sign_in(&app, "nora@nurses.example", PASSWORD).await;
@@ -97,12 +97,14 @@ async fn a_form_shows_all_its_mistakes_at_once_and_nobody_joins() {
     let expected = json!({ "staff": null, "userErrors": [
         { "code": "INVALID", "field": ["name"],
           "message": "name has control characters or characters that change the direction of writing." },
-        { "code": "INVALID", "field": ["email"], "message": "email must be an e-mail address such as ann@example.org." },
-        { "code": "TOO_SHORT", "field": ["initialPassword"], "message": "initialPassword must have at least 15 characters." },
+        { "code": "INVALID", "field": ["email"],
+          "message": "email must be an e-mail address such as ann@example.org." },
+        { "code": "TOO_SHORT", "field": ["initialPassword"],
+          "message": "initialPassword must have at least 15 characters." },
     ] });
     assert_eq!(admin.mutate("createStaff", mistakes, STAFF).await, expected);
-    let taken = json!({ "staff": null, "userErrors": [{ "code": "TAKEN", "field": ["email"],
-        "message": "Somebody with this e-mail address works in your hospital already, or did and was deactivated." }] });
+    let message = "Somebody with this e-mail address works in your hospital already, or did and was deactivated.";
+    let taken = json!({ "staff": null, "userErrors": [{ "code": "TAKEN", "field": ["email"], "message": message }] });
     let input = with(&nora(), json!({ "email": hospital.colleague.email.to_uppercase() }));
     assert_eq!(admin.mutate("createStaff", input, STAFF).await, taken);
 
