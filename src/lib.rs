@@ -10,7 +10,7 @@
 //! | [`auth`] | from a credential to a viewer | kernel, error |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
-//! | [`seed`] | demo and bulk data, onboarding | kernel, `entity`'s tables through the owner role |
+//! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | all but domains' insides |
 //! | [`app`] | the composition root | everything |
 //!

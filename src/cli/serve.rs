@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use super::{CliError, runtime};
@@ -14,7 +15,7 @@ use crate::database::{self, Direction, Store};
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
-use crate::seed::{self, DEMO_PASSWORD, DEMO_PEOPLE};
+use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
 
 pub(super) fn run(settings: &ServeSettings) -> Result<(), CliError> {
@@ -58,11 +59,10 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     if let Some(owner_url) = &store.owner_url {
         database::migrate(owner_url, Direction::Up).await?;
     }
-    let demo = store.embedded.is_some() && settings.demo_data == Switch::On;
-    if demo {
-        let password_hash = Passwords::new().hash(DEMO_PASSWORD).await?;
-        seed::demo(store.owner_url()?, &password_hash, clock.now()).await?;
-    }
+    let demo = match store.embedded.is_some() && settings.demo_data == Switch::On {
+        true => Some(load_demo(store.owner_url()?, clock.now()).await?),
+        false => None,
+    };
     let database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
     let lifetime = Duration::from_secs(settings.access_token_lifetime * 60);
     let app = Arc::new(App::new(database.clone(), key, lifetime, clock)?);
@@ -76,26 +76,39 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     state.max_body_bytes = usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX);
     state.cors_origins = settings.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     state.trusted_proxies.clone_from(&settings.trusted_proxies);
-    state.graphiql = (settings.graphiql == Switch::On).then(|| explorer(settings, demo));
+    state.graphiql = (settings.graphiql == Switch::On).then(|| explorer(settings, demo.as_ref()));
     let limits = Limits {
         connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
         drain: Duration::from_secs(settings.shutdown_timeout),
     };
-    greet(&format!("http://{address}"), state.graphiql.is_some(), demo);
+    greet(&format!("http://{address}"), state.graphiql.is_some(), demo.as_ref());
     http::serve(listener, state, limits, stop).await;
     database.close().await;
     Ok(())
 }
 
-/// The page, and GraphiQL for it as soon as it is there: the API does not wait for a download.
-fn explorer(settings: &ServeSettings, demo: bool) -> Arc<Graphiql> {
-    let people = DEMO_PEOPLE.iter().map(|person| Persona {
+/// Loads the demo data unless it is there, and says who can sign in to it.
+async fn load_demo(owner_url: &str, now: DateTime<Utc>) -> Result<Demo, CliError> {
+    let password_hash = Passwords::new().hash(DEMO_PASSWORD).await?;
+    seed::demo(owner_url, &password_hash, now).await?;
+    let person = |person: &DemoPerson| Persona {
         label: person.label,
-        email: person.email,
+        email: Some(person.email),
+        key: None,
         hospital: person.hospital,
-    });
-    let demo = demo.then(|| Demo { password: DEMO_PASSWORD, people: people.collect() });
-    let graphiql = Arc::new(Graphiql::new(demo.as_ref()));
+    };
+    let partner = Persona {
+        label: "Partner at Riverside",
+        email: None,
+        key: Some(seed::demo_partner_key(owner_url, now).await?),
+        hospital: DEMO_PARTNER_HOSPITAL,
+    };
+    Ok(Demo { password: DEMO_PASSWORD, people: DEMO_PEOPLE.iter().map(person).chain([partner]).collect() })
+}
+
+/// The page, and GraphiQL for it as soon as it is there: the API does not wait for a download.
+fn explorer(settings: &ServeSettings, demo: Option<&Demo>) -> Arc<Graphiql> {
+    let graphiql = Arc::new(Graphiql::new(demo));
     let (loading, packages) = (graphiql.clone(), settings.store.packages());
     // A thread of its own: the runtime would wait for the download when the server is told to stop.
     std::thread::spawn(move || loading.load(&packages));
@@ -118,15 +131,16 @@ fn stop_signal() -> Result<impl Future<Output = ()>, CliError> {
     })
 }
 
-fn greet(address: &str, graphiql: bool, demo: bool) {
+fn greet(address: &str, graphiql: bool, demo: Option<&Demo>) {
     println!("\nPatient Logger serves {address}/graphql");
     if graphiql {
         println!("\n  Explore    {address}/graphiql");
     }
-    if demo {
-        println!("\n  Sign in    password {DEMO_PASSWORD}");
-        for person in DEMO_PEOPLE {
-            println!("             {:<28} {}", person.email, person.label);
+    if let Some(demo) = demo {
+        println!("\n  Sign in    password {}", demo.password);
+        for Persona { label, email, key, .. } in &demo.people {
+            let credential = email.or(key.as_deref()).unwrap_or_default();
+            println!("             {label:<30} {credential}");
         }
         println!("\n  Try this in GraphiQL, signed in as clinician@riverside.example:\n\n{EXAMPLE}\n");
     }

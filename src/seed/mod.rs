@@ -17,6 +17,7 @@ mod demo;
 mod error;
 mod history;
 mod onboarding;
+mod partner;
 mod people;
 mod rng;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use tokio::task::JoinSet;
 pub use demo::{DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson, demo};
 pub use error::SeedError;
 pub use onboarding::{NewHospital, Onboarded, create_hospital};
+pub use partner::{DEMO_PARTNER_HOSPITAL, demo_partner_key};
 
 use crate::kernel::HospitalId;
 use history::History;

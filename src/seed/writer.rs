@@ -51,6 +51,14 @@ pub(super) async fn slugs(tx: &mut PgConnection) -> Result<Vec<String>, SeedErro
     Ok(slugs)
 }
 
+/// The hospital with this slug.
+pub(super) async fn hospital_with_slug(tx: &mut PgConnection, slug: &str) -> Result<Uuid, SeedError> {
+    enter_door(tx).await?;
+    let id = sqlx::query_scalar("SELECT id FROM hospitals WHERE slug = $1").bind(slug).fetch_one(&mut *tx).await?;
+    leave_door(tx).await?;
+    Ok(id)
+}
+
 /// Makes accounts whose password is their owner's choice: they open every hospital that hires them.
 ///
 /// `account_door` cannot make those, as it notes the current hospital as the one that chose the password.

@@ -95,7 +95,7 @@ describe('GraphiQL', () => {
     assert.equal(directives.get('frame-ancestors'), "'none'");
 
     const people = await tab.page.getByRole('group').getByRole('button').allInnerTexts();
-    assert.equal(people.length, 6, `one click for each of the demo people: ${people}`);
+    assert.equal(people.length, 7, `one click for each of the demo people: ${people}`);
     const tabs = await tab.page.locator('.graphiql-tab-button').allInnerTexts();
     assert.ok(tabs.length >= 5, `tabs: ${tabs}`);
     assert.equal(new Set(tabs).size, tabs.length);
@@ -127,6 +127,15 @@ describe('GraphiQL', () => {
     assert.match(await tab.page.locator('#who-until').innerText(), /ends in \d+ (min|s)/);
     assert.equal(await person(CLINICIAN).getAttribute('aria-pressed'), 'true');
     await picture(t, 'clinician');
+  });
+
+  test('one click uses the key of a partner, whose answer has no identity of a patient', async () => {
+    const { body } = await answerTo('StartHere', () => tab.page.getByRole('button', { name: 'Partner at Riverside' }).click());
+    assert.equal(body.data.viewer.role, 'PARTNER');
+    for (const node of body.data.taskLogs.nodes) assert.equal(node.patient.firstName, null);
+    const needs = new Set(body.errors.map((error) => error.extensions.needs));
+    assert.ok(needs.has('READ_PATIENT_IDENTITY'), [...needs].join());
+    assert.match(await tab.page.locator('#who-until').innerText(), /ends in \d+ days/);
   });
 
   test('the administrator of the same hospital gets the value by the same operation', async (t) => {

@@ -39,8 +39,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; 
 pub struct Persona {
     /// Who.
     pub label: &'static str,
-    /// The address to sign in with.
-    pub email: &'static str,
+    /// The address to sign in with; none for a partner.
+    pub email: Option<&'static str>,
+    /// The key of a partner; none for a person.
+    pub key: Option<String>,
     /// The hospital to sign in to.
     pub hospital: &'static str,
 }

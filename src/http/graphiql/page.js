@@ -85,6 +85,16 @@
     location.reload();
   }
 
+  const VIEWER = 'query Viewer { viewer { name role expiresAt hospital { name } permissions } }';
+
+  // A partner's system has a key instead of a password; it is sent as it is.
+  async function useKey(key) {
+    const { answer } = await post({ query: VIEWER }, { authorization: `Bearer ${key}` });
+    const viewer = answer.data?.viewer;
+    if (!viewer) throw new Error((answer.errors ?? []).map((error) => error.message).join(' ') || 'The key does not work.');
+    return { accessToken: key, expiresAt: viewer.expiresAt, viewer };
+  }
+
   const inputOf = (person) => ({ email: person.email, password: settings.demo.password, hospital: person.hospital });
   const expired = () => session !== null && Date.parse(session.expiresAt) - Date.now() < 5000;
 
@@ -92,7 +102,7 @@
   function renew() {
     const { person } = session;
     const mine = turn;
-    renewal ??= requestToken(inputOf(person))
+    renewal ??= (person.key ? useKey(person.key) : requestToken(inputOf(person)))
       .then((payload) => { if (mine === turn) open(payload, person); })
       .finally(() => { renewal = null; });
     return renewal;
@@ -104,7 +114,7 @@
     choose(null);
     busy(true);
     try {
-      const payload = await requestToken(input);
+      const payload = await (person?.key ? useKey(person.key) : requestToken(input));
       if (mine !== turn) return;
       if (payload.accessToken) {
         open(payload, person);
@@ -254,14 +264,14 @@
     if (!session) return;
     const end = new Date(session.expiresAt);
     const left = Math.round((end - Date.now()) / 1000);
-    const label = left > 90 ? `in ${Math.round(left / 60)} min` : `in ${left} s`;
+    const label = left > 172800 ? `in ${Math.round(left / 86400)} days` : left > 90 ? `in ${Math.round(left / 60)} min` : `in ${left} s`;
     el('who-until').dateTime = session.expiresAt;
     el('who-until').title = `Access token expires at ${end.toLocaleTimeString()}`;
     el('who-until').textContent = left > 0 ? `token ends ${label}` : session.person ? 'token renews with the next request' : 'token has ended';
     if (left <= 0 && !settings.demo) el('sign-in').hidden = false;
   }
 
-  const keyOf = (person) => `${person.email} ${person.hospital}`;
+  const keyOf = (person) => `${person.email ?? person.key} ${person.hospital}`;
 
   function showPeople() {
     const hospitals = new Map();
@@ -269,7 +279,7 @@
     for (const members of hospitals.values()) {
       const parts = members.map((person) => person.label.split(/, | at /)); // 'Clinician at Riverside'
       el('people').append(make('fieldset', {}, make('legend', { textContent: parts[0][1] ?? members[0].hospital }), ...members.map((person, index) => {
-        const button = make('button', { type: 'button', textContent: parts[index][0], title: `Sign in as ${person.email}`, onclick: () => signIn(inputOf(person), person) });
+        const button = make('button', { type: 'button', textContent: parts[index][0], title: person.email ? `Sign in as ${person.email}` : 'Use the key of a partner', onclick: () => signIn(inputOf(person), person) });
         button.dataset.key = keyOf(person);
         button.setAttribute('aria-label', person.label);
         button.setAttribute('aria-pressed', 'false');
