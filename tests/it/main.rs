@@ -9,6 +9,7 @@
 mod support;
 
 mod batching;
+mod cli;
 mod database;
 mod embedded;
 mod lists;
