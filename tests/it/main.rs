@@ -12,6 +12,7 @@ mod batching;
 mod cli;
 mod database;
 mod embedded;
+mod layers;
 mod lists;
 mod packages;
 mod patients;
