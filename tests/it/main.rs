@@ -3,7 +3,6 @@
 //! Each test has a database of its own, copied from a migrated template, and a server of its own on a free port. It acts
 //! through HTTP as somebody, or speaks SQL as the role that the server uses. See `support`.
 
-#![expect(missing_docs, reason = "the name of a test says what is true")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;

@@ -619,7 +619,7 @@ async fn clients_that_hang_up_midway_leave_nothing_behind_for_the_other_hospital
                 "mutation {{ createTaskLog(input: {{ patientId: \"{patient}\", taskType: OTHER, description: \"{slug}\" }}) {{ taskLog {{ patient {{ mrn }} }} }} }}"
             );
             let read = "{ hospital { slug } patients { nodes { mrn taskLogs { nodes { description } } } } taskLogs(first: 100) { nodes { description } } }";
-            let query = if number % 4 == 0 { write.as_str() } else { read };
+            let query = if number.is_multiple_of(4) { write.as_str() } else { read };
             let answer = actor.ask(query).await;
             let text = answer.data().to_string();
             let other = if slug == "hospital-0" { "hospital-1" } else { "hospital-0" };
@@ -632,7 +632,7 @@ async fn clients_that_hang_up_midway_leave_nothing_behind_for_the_other_hospital
                 running.join_next().await.unwrap().unwrap();
             }
             let one = ask(people[number % 2].clone(), number);
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 let _ = tokio::time::timeout(Duration::from_millis((number % 15) as u64), one).await;
             } else {
                 running.spawn(one);
