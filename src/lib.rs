@@ -3,16 +3,20 @@
 //! # The house
 //! | room | holds | may use |
 //! |---|---|---|
-//! | [`kernel`], [`error`], [`config`] | plain types, settings | each other |
-//! | [`database`], [`packages`] | where PostgreSQL comes from | kernel, error, config |
-//! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
+//! | [`kernel`], [`error`] | plain types | kernel |
+//! | [`config`] | every setting | the rooms whose options it makes |
+//! | [`database`], [`packages`] | where PostgreSQL comes from | config |
+//! | [`tenancy`] | the only door to SQL, with the hospital set | kernel |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
-//! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | all but domains' insides |
-//! | [`app`] | the composition root | everything |
+//! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
+//! | [`app`] | the composition root | everything below `http` |
+//! | [`cli`] | the commands of the program | everything |
+//!
+//! `tests/it/layers.rs` reads the source and holds every room to this table.
 //!
 //! # The way of a request
 //! `http` reads bounded bytes, `auth` turns the credential into a viewer, `graphql::Documents` scans, parses and decides

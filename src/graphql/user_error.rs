@@ -1,10 +1,9 @@
 use async_graphql::{Enum, MaybeUndefined, SimpleObject};
-use sea_orm::DbErr;
 
 use super::label::access;
 use crate::error::AppError;
+use crate::kernel::Permission;
 use crate::kernel::text::TextProblem;
-use crate::kernel::{IdError, Permission};
 
 /// Why a mutation did not do what it was asked: something that the person at the screen can understand and mend.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
@@ -89,20 +88,8 @@ impl From<UserError> for Fail {
     }
 }
 
-impl From<AppError> for Fail {
-    fn from(error: AppError) -> Self {
-        Self::App(error)
-    }
-}
-
-impl From<DbErr> for Fail {
-    fn from(error: DbErr) -> Self {
-        Self::App(error.into())
-    }
-}
-
-impl From<IdError> for Fail {
-    fn from(error: IdError) -> Self {
+impl<E: Into<AppError>> From<E> for Fail {
+    fn from(error: E) -> Self {
         Self::App(error.into())
     }
 }

@@ -8,8 +8,10 @@
 mod support;
 
 mod batching;
+mod cli;
 mod database;
 mod embedded;
+mod layers;
 mod lists;
 mod packages;
 mod partner_keys;

@@ -53,10 +53,15 @@ impl TestApp {
 
     /// A server with other settings.
     pub async fn start_with(set: impl FnOnce(&mut HttpState)) -> Self {
+        Self::start_sized(4, set).await
+    }
+
+    /// A server with at most this many connections to PostgreSQL.
+    pub async fn start_sized(pool_size: u32, set: impl FnOnce(&mut HttpState)) -> Self {
         let database = TestDatabase::migrated().await;
         let settings = DatabaseSettings {
             url: database.app_url(),
-            pool_size: 4,
+            pool_size,
             acquire_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
         };
