@@ -268,7 +268,7 @@ async fn a_credential_that_does_not_hold_is_a_401_that_says_so() {
             let request = app.anonymous().post().header("authorization", header).header("accept", accept).json(&body);
             let seen = Seen::of(request.send().await.unwrap()).await;
             assert_eq!((seen.status, seen.header("www-authenticate")), (401, Some("Bearer")), "{header}");
-            let message = "The access token is not valid, or no longer. Sign in again.";
+            let message = "The access token or partner key is not valid, or no longer. Sign in again.";
             let expected = json!({ "errors": [{ "message": message, "extensions": { "code": "UNAUTHENTICATED" } }] });
             assert_eq!(seen.body(), expected);
         }
