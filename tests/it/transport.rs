@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::{Actor, TestApp};
@@ -660,5 +660,63 @@ async fn clients_that_hang_up_midway_leave_nothing_behind_for_the_other_hospital
             "SELECT count(*) FROM task_logs l JOIN patients p ON p.id = l.patient_id WHERE l.description <> p.mrn";
         let strangers: i64 = sqlx::query_scalar(strangers).fetch_one(&mut superuser).await.unwrap();
         assert_eq!(strangers, 0, "a log went to another hospital");
+    }
+}
+
+/// A way to PostgreSQL on which each `BEGIN` takes a fifth of a second. Gives the address to use in place of `url`.
+async fn slow_begin(url: String) -> String {
+    let mut address = url::Url::parse(&url).unwrap();
+    let socket =
+        address.query_pairs().find(|(name, _)| name == "host").map(|(_, host)| format!("{host}/.s.PGSQL.5432"));
+    let server = format!("{}:{}", address.host_str().unwrap(), address.port().unwrap_or(5432));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    address.set_query(Some("sslmode=disable"));
+    address.set_host(Some("127.0.0.1")).unwrap();
+    address.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            match &socket {
+                Some(socket) => tokio::spawn(relay(client, tokio::net::UnixStream::connect(socket).await.unwrap())),
+                None => tokio::spawn(relay(client, TcpStream::connect(&server).await.unwrap())),
+            };
+        }
+    });
+    address.into()
+}
+
+async fn relay(client: TcpStream, server: impl AsyncRead + AsyncWrite + Send + 'static) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = tokio::io::split(server);
+    let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+    let mut bytes = vec![0; 65_536];
+    while let Ok(size @ 1..) = from_client.read(&mut bytes).await {
+        if bytes[..size].windows(6).any(|words| words == b"BEGIN ") {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        if to_server.write_all(&bytes[..size]).await.is_err() {
+            break;
+        }
+    }
+    let _ = to_server.shutdown().await;
+    let _ = back.await;
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_while_a_transaction_opens_leaves_none_open() {
+    let app = TestApp::start_through(2, slow_begin, |_| {}).await;
+    let hospitals = [app.hospital().await, app.hospital().await];
+    let mut superuser = app.database.superuser().await;
+    for round in 0..6 {
+        let actor = app.clinician(&hospitals[round % 2]);
+        let asked = tokio::time::timeout(Duration::from_millis(60), actor.ask("{ hospital { slug } }")).await;
+        assert!(asked.is_err(), "the client was gone before the transaction was open");
+        // What was begun ends by itself, and not only when the next request comes by.
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE '%in transaction%'";
+        let open: i64 = sqlx::query_scalar(open).fetch_one(&mut superuser).await.unwrap();
+        assert_eq!(open, 0, "after {round} clients hung up");
+    }
+    for hospital in &hospitals {
+        assert_eq!(app.admin(hospital).ask("{ hospital { slug } }").await.data()["hospital"]["slug"], hospital.slug);
     }
 }

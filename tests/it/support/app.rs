@@ -58,9 +58,18 @@ impl TestApp {
 
     /// A server with at most this many connections to PostgreSQL.
     pub async fn start_sized(pool_size: u32, set: impl FnOnce(&mut HttpState)) -> Self {
+        Self::start_through(pool_size, async |url| url, set).await
+    }
+
+    /// A server that reaches its database by another way.
+    pub async fn start_through(
+        pool_size: u32,
+        way: impl AsyncFnOnce(String) -> String,
+        set: impl FnOnce(&mut HttpState),
+    ) -> Self {
         let database = TestDatabase::migrated().await;
         let settings = DatabaseSettings {
-            url: database.app_url(),
+            url: way(database.app_url()).await,
             pool_size,
             acquire_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
