@@ -4,11 +4,11 @@ use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
 
 use super::input::StaffStatus;
 use super::loader::EmailLoader;
-use super::repo::StaffRow;
+use super::repo::{StaffRow, StaffStatusRow};
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
 use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{DateTime, PageArgs, connection, loader, scope};
-use crate::kernel::{AccountId, Permission, Role, StaffId};
+use crate::kernel::{AccountId, Permission, PermissionSet, Role, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
 
 /// A member of staff of your hospital.
@@ -34,6 +34,16 @@ impl Staff {
     /// The display name.
     pub fn display_name(&self) -> &str {
         &self.0.name
+    }
+
+    /// What this member of staff may do.
+    pub fn permission_set(&self) -> PermissionSet {
+        Role::from(self.0.role).permissions()
+    }
+
+    /// Whether this member of staff may sign in.
+    pub fn is_active(&self) -> bool {
+        self.0.status == StaffStatusRow::Active
     }
 
     /// Lists of staff are sorted by name.
