@@ -64,8 +64,10 @@ impl Explainer {
         let validate = move |request| -> BoxFuture<'static, Vec<String>> {
             let schema = schema.clone();
             Box::pin(async move {
-                let response = schema.execute(request).await;
-                response.errors.into_iter().map(|error| error.message).collect()
+                // The library finds them in no certain order.
+                let mut errors = schema.execute(request).await.errors;
+                errors.sort_by(|one, other| (&one.locations, &one.message).cmp(&(&other.locations, &other.message)));
+                errors.into_iter().map(|error| error.message).collect()
             })
         };
         Self { documents, validate: Box::new(validate) }

@@ -10,6 +10,7 @@ mod support;
 
 mod database;
 mod embedded;
+mod explain_access;
 mod lists;
 mod packages;
 mod partner_keys;

@@ -3,7 +3,9 @@
 mod actor;
 mod app;
 mod cluster;
+mod generator;
 
 pub use actor::{Actor, Answer};
 pub use app::{Hospital, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
+pub use generator::{Document, Generator};
