@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use async_graphql::{SDLExportOptions, ValidationMode};
 
-use crate::access::{Access, Caller, Limits, Permissions};
+use crate::access::{Access, Caller, Limits};
 use crate::auth::{Passwords, SigningKey, Tokens};
 use crate::domains::accounts::SignIn;
 use crate::domains::partner_keys::PartnerKeys;
 use crate::domains::{self, ApiSchema};
-use crate::graphql::{Cursors, Documents, ScanLimits};
-use crate::kernel::{Clock, Permission, PermissionSet, Viewer};
+use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
+use crate::kernel::{Clock, Viewer};
 use crate::tenancy::Database;
 
 /// Bytes for parsed and decided documents.
@@ -22,7 +22,9 @@ pub struct App {
     /// The API.
     pub schema: ApiSchema,
     /// Decides documents.
-    pub documents: Documents,
+    pub documents: Arc<Documents>,
+    /// Explains decisions about documents.
+    pub explainer: Arc<Explainer>,
     /// Turns tokens into viewers.
     pub tokens: Tokens,
     /// Turns partners' keys into viewers.
@@ -31,8 +33,6 @@ pub struct App {
     pub database: Database,
     /// The time.
     pub clock: Clock,
-    /// The permissions as the labels count them.
-    labels: Vec<(Permission, Permissions)>,
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -52,7 +52,6 @@ impl App {
         clock: Clock,
     ) -> Result<Self, SchemaFaults> {
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
-        let labels = Permission::ALL.map(|permission| (permission, access.permissions([permission.name()]))).into();
         let passwords = Passwords::new();
         let tokens = Tokens::new(key, token_lifetime, clock.clone());
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
@@ -64,26 +63,17 @@ impl App {
         };
         // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
         // only have to let them through.
-        let schema = domains::schema()
-            .validation_mode(ValidationMode::Strict)
-            .limit_recursive_depth(64)
-            .data(passwords)
-            .data(sign_in)
-            .data(Cursors::new(key.derive("cursors")))
-            .finish();
+        let schema = || domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64);
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
-        Ok(Self { schema, documents, tokens, database, clock, labels, partner_keys })
+        let documents = Arc::new(documents);
+        let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
+        let schema = schema().data(passwords).data(sign_in).data(Cursors::new(key.derive("cursors"))).finish();
+        Ok(Self { schema, documents, explainer, tokens, partner_keys, database, clock })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.
     pub fn caller(&self, viewer: Option<&Viewer>) -> Caller {
-        let held = viewer.map_or(PermissionSet::default(), |viewer| viewer.permissions);
-        let held = self.labels.iter().filter(|(permission, _)| held.contains(*permission));
-        Caller {
-            held: held.fold(Permissions::NONE, |all, (_, one)| all | *one),
-            signed_in: viewer.is_some(),
-            introspection: true,
-        }
+        self.documents.caller(viewer.map(|viewer| viewer.permissions))
     }
 }
 

@@ -66,6 +66,11 @@ impl AppError {
         Self::public(ErrorCode::Unauthenticated, "Sign in first: send an access token in the Authorization header.")
     }
 
+    /// Somebody who only reads runs a mutation.
+    pub fn only_reads() -> Self {
+        Self::public(ErrorCode::Forbidden, "A partner key only reads: it cannot run a mutation.")
+    }
+
     /// A fault. `cause` goes to the log only.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self {

@@ -14,6 +14,8 @@ impl Permissions {
     pub const NONE: Self = Self(0);
     /// What a field without a label needs. No name maps to this bit, so nobody can hold it.
     pub const NOBODY: Self = Self(1 << 63);
+    /// Holds whatever can be held.
+    pub(super) const ALL: Self = Self(!Self::NOBODY.0);
     /// How many permissions fit beside [`Permissions::NOBODY`].
     pub(super) const CAPACITY: usize = 62;
 

@@ -27,12 +27,14 @@
 //! # The files
 //! `read` makes the `table` from the SDL and `lint` judges it. `facts` looks at a document without types. `walk`
 //! decides, with `collect` for selections, `inputs` for arguments and variables and `cost` for sizes; the result is a
-//! `plan`. `emit` writes its document and `patch` completes its answer. `refusal` has the words, `bits` the sets.
+//! `plan`. `emit` writes its document and `patch` completes its answer; `explain` lists what a document asks for and
+//! runs nothing. `refusal` has the words, `bits` the sets.
 
 mod bits;
 mod collect;
 mod cost;
 mod emit;
+mod explain;
 mod facts;
 mod inputs;
 mod lint;
@@ -48,6 +50,7 @@ mod walk;
 use async_graphql::{ServerError, Variables, parser::types::ExecutableDocument};
 
 pub use bits::Permissions;
+pub use explain::ExplainedField;
 pub(crate) use facts::{Chosen, Facts};
 pub use plan::Plan;
 pub use refusal::{FORBIDDEN, PARSE_FAILED, Refusal, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED, refuse};

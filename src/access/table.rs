@@ -45,6 +45,11 @@ impl Shape {
         self.non_null & 1 == 1
     }
 
+    /// How many lists are around the value.
+    pub(super) fn levels(self) -> usize {
+        self.lists.into()
+    }
+
     /// Whether the value inside every list may not be null.
     pub(super) fn is_non_null_within(self) -> bool {
         self.non_null >> self.lists & 1 == 1

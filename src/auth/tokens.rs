@@ -70,7 +70,7 @@ impl SigningKey {
 
     /// A key that lives as long as the process.
     pub fn random() -> Self {
-        // Two random UUIDs hold 244 random bits from the system's generator.
+        // Three random UUIDs hold 366 random bits from the system's generator.
         let mut seed = Sha256::new();
         seed.update(Uuid::new_v4());
         seed.update(Uuid::new_v4());

@@ -40,7 +40,7 @@ macro_rules! domains {
     };
 }
 
-domains! { accounts, hospitals, partner_keys, patients, staff, task_logs }
+domains! { access, accounts, hospitals, partner_keys, patients, staff, task_logs }
 
 /// The schema of the API.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -21,7 +21,8 @@ use async_graphql::{
 use quick_cache::{Weighter, sync::Cache};
 
 use super::scan::{ScanLimits, scan};
-use crate::access::{self, Access, Caller, Facts, Limits, Plan};
+use crate::access::{self, Access, Caller, ExplainedField, Facts, Limits, Permissions, Plan};
+use crate::kernel::{Permission, PermissionSet};
 
 /// Plans kept for one document.
 const PLANS_PER_DOCUMENT: u64 = 128;
@@ -31,6 +32,8 @@ const TREE_BYTES_PER_TEXT_BYTE: u64 = 100;
 /// The door for documents: everything that executes one asks here for its plan first.
 pub struct Documents {
     access: Arc<Access>,
+    /// The permissions as the labels count them.
+    labels: Vec<(Permission, Permissions)>,
     scan: ScanLimits,
     limits: Limits,
     parsed: Cache<Arc<str>, Arc<Parsed>, Weigh>,
@@ -80,8 +83,10 @@ impl Documents {
         let half = cache_bytes / 2;
         // A hint for the tables only; the weight is what bounds them.
         let items = usize::try_from(half / 8_192).unwrap_or(usize::MAX).clamp(16, 65_536);
+        let labels = Permission::ALL.map(|permission| (permission, access.permissions([permission.name()]))).into();
         Self {
             access,
+            labels,
             scan,
             limits,
             parsed: Cache::with_weighter(items, half, Weigh),
@@ -116,6 +121,42 @@ impl Documents {
         let plan = Arc::new(self.access.plan(chosen, variables, caller, &self.limits)?);
         self.plans.insert(place, Arc::new(Planned { key, plan: Arc::clone(&plan) }));
         Ok(plan)
+    }
+
+    /// Lists what a document asks for, field by field, and runs nothing. Nothing of it is remembered.
+    ///
+    /// # Errors
+    /// As of [`Documents::prepare`], and when the document has more fields than are listed.
+    pub fn explain(
+        &self,
+        text: &str,
+        operation_name: Option<&str>,
+        variables: &Variables,
+        caller: &Caller,
+    ) -> Result<Vec<ExplainedField>, ServerError> {
+        access::check_variables(variables, &self.limits)?;
+        let parsed = self.parsed(text)?;
+        let chosen = parsed.facts.choose(&parsed.document, operation_name)?;
+        self.access.explain(chosen, variables, caller, &self.limits)
+    }
+
+    /// What the labels ask about somebody who holds these permissions; `None` is somebody who is not signed in.
+    pub fn caller(&self, held: Option<PermissionSet>) -> Caller {
+        let signed_in = held.is_some();
+        let held = held.unwrap_or_default();
+        let held = self.labels.iter().filter(|(permission, _)| held.contains(*permission));
+        Caller { held: held.fold(Permissions::NONE, |all, (_, one)| all | *one), signed_in, introspection: true }
+    }
+
+    /// The permissions in a set of the labels. PUBLIC is in none: needing it is needing nothing.
+    pub fn permissions(&self, set: Permissions) -> PermissionSet {
+        let labels = self.labels.iter().filter(|(_, label)| !label.is_empty() && set.contains(*label));
+        labels.map(|(permission, _)| *permission).collect()
+    }
+
+    /// What a document may cost.
+    pub fn cost_limit(&self) -> u64 {
+        self.limits.cost
     }
 
     fn parsed(&self, text: &str) -> Result<Arc<Parsed>, ServerError> {

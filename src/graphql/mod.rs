@@ -6,6 +6,7 @@
 mod connection;
 mod cursor;
 mod documents;
+mod explainer;
 mod input;
 pub mod label;
 mod page;
@@ -18,6 +19,7 @@ pub(crate) use connection::connection;
 pub use connection::{PageInfo, TotalCount};
 pub use cursor::Cursors;
 pub use documents::Documents;
+pub use explainer::{DryRun, Explainer, Explanation, Question};
 pub use input::{OrderDirection, ids, search_words, unless_null, wants, wants_in_nodes};
 pub use page::PageArgs;
 pub use rights::CannotReason;

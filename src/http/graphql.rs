@@ -25,7 +25,7 @@ use super::{HttpState, PeerAddress, RequestId, client, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
 use crate::domains;
-use crate::error::ErrorCode;
+use crate::error::{AppError, ErrorCode};
 use crate::kernel::Viewer;
 use crate::tenancy::HospitalScope;
 
@@ -152,8 +152,8 @@ async fn execute(state: &HttpState, viewer: Option<Viewer>, params: Params) -> A
         Err(error) => return Answer::Refused(StatusCode::BAD_REQUEST, vec![error]),
     };
     if plan.operation() == OperationType::Mutation && viewer.as_ref().is_some_and(Viewer::only_reads) {
-        let message = "A partner key only reads: it cannot run a mutation.";
-        return refused(StatusCode::FORBIDDEN, ErrorCode::Forbidden.as_str(), message);
+        let error = AppError::only_reads();
+        return refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message());
     }
     let running = tokio::spawn(run(app.clone(), plan, variables, viewer).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
@@ -175,7 +175,7 @@ async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Optio
     let mut response = match plan.request(variables) {
         Some(mut request) => {
             if let Some(scope) = &scope {
-                request = domains::loaders(request.data(scope.clone()), scope);
+                request = domains::loaders(request.data(scope.clone()).data(app.explainer.clone()), scope);
             }
             app.schema.execute(request).await
         }

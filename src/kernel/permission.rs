@@ -1,31 +1,40 @@
 use async_graphql::Enum;
 use serde::{Deserialize, Serialize};
 
-/// What somebody is in a hospital. It decides the permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Role {
+macro_rules! roles {
+    ($(#[doc = $doc:literal] $variant:ident = $name:literal;)*) => {
+        /// What somebody is in a hospital. It decides the permissions.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum Role { $(#[doc = $doc] $variant,)* }
+
+        impl Role {
+            /// Every role.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The name that the API uses.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// Who has it.
+            pub fn description(self) -> &'static str {
+                match self { $(Self::$variant => $doc.trim_start(),)* }
+            }
+        }
+    };
+}
+
+roles! {
     /// Manages patients and staff, and may correct any task log.
-    Admin,
+    Admin = "ADMIN";
     /// A nurse or a doctor: records what is done for patients.
-    Clinician,
+    Clinician = "CLINICIAN";
     /// Another system, with a key that only reads. Never a member of staff.
-    Partner,
+    Partner = "PARTNER";
 }
 
 impl Role {
-    /// Every role.
-    pub const ALL: [Self; 3] = [Self::Admin, Self::Clinician, Self::Partner];
-
-    /// The name that the API uses.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Admin => "ADMIN",
-            Self::Clinician => "CLINICIAN",
-            Self::Partner => "PARTNER",
-        }
-    }
-
     /// What the role may do. A partner key may have been granted more.
     pub fn permissions(self) -> PermissionSet {
         Permission::ALL.into_iter().filter(|permission| permission.holders().includes(self)).collect()
@@ -158,6 +167,9 @@ mod tests {
     fn the_names_are_those_of_the_schema() {
         for permission in Permission::ALL {
             assert_eq!(async_graphql::resolver_utils::enum_value(permission).to_string(), permission.name());
+        }
+        for role in Role::ALL {
+            assert_eq!(async_graphql::resolver_utils::enum_value(role).to_string(), role.name());
         }
         assert!(Permission::ALL.len() <= 62, "the sets of permissions are 64 bits wide, here and in `access`");
     }

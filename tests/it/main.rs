@@ -11,6 +11,7 @@ mod batching;
 mod cli;
 mod database;
 mod embedded;
+mod explain_access;
 mod layers;
 mod lists;
 mod packages;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bounds;
+mod explain;
 mod inputs;
 mod labels;
 mod nulls;

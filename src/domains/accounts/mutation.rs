@@ -1,7 +1,7 @@
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 
-use super::service::{Entry, Place, SignIn};
 use super::ViewerObject;
+use super::service::{Entry, Place, SignIn};
 use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{DateTime, UserError, settle};
 use crate::kernel::{Permission, Role};

@@ -130,4 +130,3 @@ fn allows(networks: &[String], address: Option<IpAddr>) -> bool {
             address.is_some_and(|address| network.contains(&address.to_canonical()))
         })
 }
-

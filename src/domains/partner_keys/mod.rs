@@ -18,4 +18,4 @@ pub use authenticate::PartnerKeys;
 pub use mutation::Mutation;
 pub use object::{PartnerKeyConnection, PartnerKeyEdge, PartnerKeyObject};
 pub use query::Query;
-pub(super) use service::find;
+pub(super) use service::{find, granted};

@@ -44,6 +44,11 @@ impl PartnerKeyObject {
         Role::Partner.permissions().iter().chain(extra).collect()
     }
 
+    /// Whether it is neither revoked nor expired.
+    pub fn is_alive(&self, now: chrono::DateTime<chrono::Utc>) -> bool {
+        self.0.revoked_at.is_none() && self.0.expires_at > now
+    }
+
     pub(super) fn sort_key(&self) -> SortKey {
         SortKey(vec![KeyPart::Time(self.0.created_at), KeyPart::Id(self.0.id)])
     }

@@ -19,7 +19,7 @@ const ALIVE: usize = 2;
 const MAX_NETWORKS: usize = 20;
 
 /// What can be granted to a key.
-pub(super) fn granted() -> impl Iterator<Item = Permission> {
+pub(in crate::domains) fn granted() -> impl Iterator<Item = Permission> {
     Permission::ALL.into_iter().filter(|permission| matches!(permission.holders(), Holders::RolesAndGrants(_)))
 }
 

@@ -6,8 +6,8 @@ use super::input::{PatientOrderField, PatientSort, PatientStatus};
 use super::repo::PatientRow;
 use super::service;
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
-use crate::graphql::label::{access, semantic_non_null};
 use crate::error::AppError;
+use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{CannotReason, Date, DateTime, PageArgs, connection, scope};
 use crate::kernel::{PatientId, Permission};
 use crate::tenancy::{KeyPart, SortKey};
@@ -40,10 +40,16 @@ impl PatientSort {
     pub(super) fn key(self) -> fn(&Patient) -> SortKey {
         match self.field {
             PatientOrderField::Name => |Patient(row)| {
-                SortKey(vec![KeyPart::Text(row.last_name.clone()), KeyPart::Text(row.first_name.clone()), KeyPart::Id(row.id)])
+                SortKey(vec![
+                    KeyPart::Text(row.last_name.clone()),
+                    KeyPart::Text(row.first_name.clone()),
+                    KeyPart::Id(row.id),
+                ])
             },
             PatientOrderField::Mrn => |Patient(row)| SortKey(vec![KeyPart::Text(row.mrn.clone()), KeyPart::Id(row.id)]),
-            PatientOrderField::CreatedAt => |Patient(row)| SortKey(vec![KeyPart::Time(row.created_at), KeyPart::Id(row.id)]),
+            PatientOrderField::CreatedAt => {
+                |Patient(row)| SortKey(vec![KeyPart::Time(row.created_at), KeyPart::Id(row.id)])
+            }
         }
     }
 }
@@ -149,8 +155,12 @@ impl Patient {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which of the patient's task logs; all when left out.")] filter: MaybeUndefined<TaskLogFilter>,
-        #[graphql(desc = "In which order; most recently completed first when left out.")] order_by: Option<TaskLogOrder>,
-        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        #[graphql(desc = "In which order; most recently completed first when left out.")] order_by: Option<
+            TaskLogOrder,
+        >,
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
         #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,

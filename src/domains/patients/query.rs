@@ -40,9 +40,13 @@ impl Query {
     async fn patients(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which patients; all who are not archived when left out.")] filter: MaybeUndefined<PatientFilter>,
+        #[graphql(desc = "Which patients; all who are not archived when left out.")] filter: MaybeUndefined<
+            PatientFilter,
+        >,
         #[graphql(desc = "In which order; newest record first when left out.")] order_by: Option<PatientOrder>,
-        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
         #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,

@@ -1,9 +1,7 @@
 use entity::patient::{self, Column, Entity};
 use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select, Set,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select, Set};
 
 use super::input::PatientSort;
 use crate::kernel::{HospitalId, PatientId};
@@ -37,7 +35,12 @@ fn matching(criteria: &Criteria) -> Select<Entity> {
     select.filter(if criteria.archived { Column::ArchivedAt.is_not_null() } else { Column::ArchivedAt.is_null() })
 }
 
-pub(super) async fn list(tx: &Tx, criteria: &Criteria, sort: PatientSort, page: &PageRequest) -> Result<Vec<PatientRow>, DbErr> {
+pub(super) async fn list(
+    tx: &Tx,
+    criteria: &Criteria,
+    sort: PatientSort,
+    page: &PageRequest,
+) -> Result<Vec<PatientRow>, DbErr> {
     let columns: &[Column] = match sort.field {
         super::input::PatientOrderField::Name => &[Column::LastName, Column::FirstName, Column::Id],
         super::input::PatientOrderField::Mrn => &[Column::Mrn, Column::Id],
@@ -104,4 +107,3 @@ pub(super) async fn insert(tx: &Tx, row: PatientRow) -> Result<PatientRow, DbErr
 pub(super) async fn update(tx: &Tx, change: PatientChange) -> Result<PatientRow, DbErr> {
     Entity::update(change).exec(tx).await
 }
-

@@ -43,7 +43,11 @@ pub(super) async fn by_mrn(scope: &HospitalScope, mrn: &str) -> Result<Option<Pa
     Ok(repo::by_mrn(&*scope.read().await?, mrn).await?.map(Patient::new))
 }
 
-pub(super) async fn create(scope: &HospitalScope, input: CreatePatientInput, fingerprint: &str) -> Result<Patient, Fail> {
+pub(super) async fn create(
+    scope: &HospitalScope,
+    input: CreatePatientInput,
+    fingerprint: &str,
+) -> Result<Patient, Fail> {
     let now = scope.clock.now();
     let mut check = Check::default();
     let row = PatientRow {
@@ -102,7 +106,8 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> 
         new.room = input.room.take().map(|value| check.text("room", &value, ROOM, text::line));
     }
     if !input.contact_phone.is_undefined() {
-        new.contact_phone = input.contact_phone.take().map(|value| check.text("contactPhone", &value, PHONE, text::line));
+        new.contact_phone =
+            input.contact_phone.take().map(|value| check.text("contactPhone", &value, PHONE, text::line));
     }
     if !input.contact_email.is_undefined() {
         new.contact_email = input.contact_email.take().map(|value| check.email("contactEmail", &value));

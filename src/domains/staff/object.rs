@@ -4,13 +4,13 @@ use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
 
 use super::input::StaffStatus;
 use super::loader::{AdminLoader, EmailLoader};
-use super::repo::StaffRow;
+use super::repo::{StaffRow, StaffStatusRow};
 use super::service;
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
-use crate::graphql::label::{access, semantic_non_null};
 use crate::error::AppError;
+use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{CannotReason, DateTime, PageArgs, connection, loader, scope};
-use crate::kernel::{AccountId, Permission, Role, StaffId};
+use crate::kernel::{AccountId, Permission, PermissionSet, Role, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
 
 /// A member of staff of your hospital.
@@ -36,6 +36,16 @@ impl Staff {
     /// The display name.
     pub fn display_name(&self) -> &str {
         &self.0.name
+    }
+
+    /// What this member of staff may do.
+    pub fn permission_set(&self) -> PermissionSet {
+        Role::from(self.0.role).permissions()
+    }
+
+    /// Whether this member of staff may sign in.
+    pub fn is_active(&self) -> bool {
+        self.0.status == StaffStatusRow::Active
     }
 
     fn cannot_change(&self, ctx: &Context<'_>) -> Result<Vec<CannotReason>, AppError> {
@@ -134,8 +144,12 @@ impl Staff {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which of the person's task logs; all when left out.")] filter: MaybeUndefined<TaskLogFilter>,
-        #[graphql(desc = "In which order; most recently completed first when left out.")] order_by: Option<TaskLogOrder>,
-        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        #[graphql(desc = "In which order; most recently completed first when left out.")] order_by: Option<
+            TaskLogOrder,
+        >,
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
         #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,

@@ -22,7 +22,9 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which clinicians; all when left out.")] filter: MaybeUndefined<ClinicianFilter>,
-        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
         #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,
@@ -38,7 +40,9 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which members of staff; all when left out.")] filter: MaybeUndefined<StaffFilter>,
-        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
         #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,
@@ -49,7 +53,12 @@ impl Query {
     }
 }
 
-async fn list(ctx: &Context<'_>, criteria: Criteria, list: &'static str, page: PageArgs) -> Result<StaffConnection, AppError> {
+async fn list(
+    ctx: &Context<'_>,
+    criteria: Criteria,
+    list: &'static str,
+    page: PageArgs,
+) -> Result<StaffConnection, AppError> {
     let scope = scope(ctx)?;
     let rows = service::list(scope, &criteria, &page.request(ctx, list)?).await?;
     let (scope, criteria) = (scope.clone(), Arc::new(criteria));

@@ -11,7 +11,11 @@ use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
 use crate::kernel::{AccountId, Permission, Role, StaffId, Viewer, text};
 use crate::tenancy::{HospitalScope, Page, PageRequest, WriteTx};
 
-pub(super) async fn list(scope: &HospitalScope, criteria: &Criteria, page: &PageRequest) -> Result<Page<Staff>, AppError> {
+pub(super) async fn list(
+    scope: &HospitalScope,
+    criteria: &Criteria,
+    page: &PageRequest,
+) -> Result<Page<Staff>, AppError> {
     let rows = repo::list(&*scope.read().await?, criteria, page).await?;
     Ok(page.page(rows).map(Staff::new))
 }
@@ -27,7 +31,10 @@ pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<StaffId>) -> Resu
     Ok(rows.into_iter().map(Staff::new).collect())
 }
 
-pub(super) async fn emails(scope: &HospitalScope, accounts: Vec<AccountId>) -> Result<Vec<(AccountId, String)>, AppError> {
+pub(super) async fn emails(
+    scope: &HospitalScope,
+    accounts: Vec<AccountId>,
+) -> Result<Vec<(AccountId, String)>, AppError> {
     Ok(repo::emails(&*scope.read().await?, accounts).await?)
 }
 
@@ -36,7 +43,11 @@ pub(in crate::domains) async fn email_of(scope: &HospitalScope, staff: &Staff) -
     Ok(emails(scope, vec![staff.account_id()]).await?.pop().map(|(_, email)| email))
 }
 
-pub(super) async fn create(scope: &HospitalScope, passwords: &Passwords, input: CreateStaffInput) -> Result<Staff, Fail> {
+pub(super) async fn create(
+    scope: &HospitalScope,
+    passwords: &Passwords,
+    input: CreateStaffInput,
+) -> Result<Staff, Fail> {
     let mut check = Check::default();
     let name = check.text("name", &input.name, 100, text::line);
     let email = check.email("email", &input.email);
@@ -177,7 +188,9 @@ fn checked_role(check: &mut Check, role: Role) -> RoleRow {
 fn check_password(check: &mut Check, password: &str) {
     let (code, message) = match Passwords::check(password) {
         Ok(()) => return,
-        Err(PasswordProblem::TooShort) => (UserErrorCode::TooShort, "initialPassword must have at least 15 characters."),
+        Err(PasswordProblem::TooShort) => {
+            (UserErrorCode::TooShort, "initialPassword must have at least 15 characters.")
+        }
         Err(PasswordProblem::TooLong) => (UserErrorCode::TooLong, "initialPassword may have at most 128 characters."),
         Err(PasswordProblem::Forbidden) => (UserErrorCode::Invalid, "initialPassword has control characters."),
     };

@@ -42,7 +42,9 @@ pub struct DateTimeRange {
 
 impl DateTimeRange {
     fn range(self, name: &str) -> Result<Range, AppError> {
-        let time = |side: &str, time| Ok::<_, AppError>(unless_null(&format!("{name}.{side}"), time)?.map(|DateTime(time)| time));
+        let time = |side: &str, time| {
+            Ok::<_, AppError>(unless_null(&format!("{name}.{side}"), time)?.map(|DateTime(time)| time))
+        };
         let range = Range { from: time("from", self.from)?, to: time("to", self.to)? };
         for time in [range.from, range.to].into_iter().flatten() {
             if !(1..=9999).contains(&time.year()) {

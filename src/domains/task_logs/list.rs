@@ -78,7 +78,10 @@ pub(in crate::domains) async fn of(
     Ok(TaskLogConnection::new(page, sort.list(), sort.key(), total))
 }
 
-fn wanted(filter: MaybeUndefined<TaskLogFilter>, order: Option<TaskLogOrder>) -> Result<(Arc<Criteria>, TaskLogSort), AppError> {
+fn wanted(
+    filter: MaybeUndefined<TaskLogFilter>,
+    order: Option<TaskLogOrder>,
+) -> Result<(Arc<Criteria>, TaskLogSort), AppError> {
     let criteria = unless_null("filter", filter)?.unwrap_or_default().criteria()?;
     Ok((Arc::new(criteria), TaskLogSort::new(order)))
 }

@@ -107,7 +107,10 @@ impl Loader<LoadKey<RevisionsOf>> for Revisions {
     type Value = Page<TaskLogRevision>;
     type Error = AppError;
 
-    async fn load(&self, keys: &[LoadKey<RevisionsOf>]) -> Result<HashMap<LoadKey<RevisionsOf>, Page<TaskLogRevision>>, AppError> {
+    async fn load(
+        &self,
+        keys: &[LoadKey<RevisionsOf>],
+    ) -> Result<HashMap<LoadKey<RevisionsOf>, Page<TaskLogRevision>>, AppError> {
         let tx = self.0.read().await?;
         let mut loaded = HashMap::with_capacity(keys.len());
         for (page, keys) in grouped(keys, |key| key.id.page.clone()) {

@@ -5,8 +5,8 @@ use async_graphql::{Context, ID, Object, Result};
 use super::input::{TaskLogOrderField, TaskLogSort, TaskType};
 use super::loader::{RevisionCountLoader, RevisionLoader, RevisionsOf};
 use super::repo::TaskLogRow;
-use super::service;
 use super::revision::{REVISIONS, TaskLogRevision, TaskLogRevisionConnection};
+use super::service;
 use crate::domains::patients::{self, Patient};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
@@ -52,8 +52,12 @@ impl TaskLogSort {
     /// What a task log sorts by in this order.
     pub(super) fn key(self) -> fn(&TaskLog) -> SortKey {
         match self.field {
-            TaskLogOrderField::CompletedAt => |TaskLog(row)| SortKey(vec![KeyPart::Time(row.completed_at), KeyPart::Id(row.id)]),
-            TaskLogOrderField::UpdatedAt => |TaskLog(row)| SortKey(vec![KeyPart::Time(row.updated_at), KeyPart::Id(row.id)]),
+            TaskLogOrderField::CompletedAt => {
+                |TaskLog(row)| SortKey(vec![KeyPart::Time(row.completed_at), KeyPart::Id(row.id)])
+            }
+            TaskLogOrderField::UpdatedAt => {
+                |TaskLog(row)| SortKey(vec![KeyPart::Time(row.updated_at), KeyPart::Id(row.id)])
+            }
         }
     }
 }
@@ -158,7 +162,9 @@ impl TaskLog {
     async fn revisions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
         #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,

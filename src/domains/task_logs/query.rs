@@ -30,9 +30,15 @@ impl Query {
     async fn task_logs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which task logs; all that are not deleted when left out.")] filter: MaybeUndefined<TaskLogFilter>,
-        #[graphql(desc = "In which order; most recently completed first when left out.")] order_by: Option<TaskLogOrder>,
-        #[graphql(desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given.")]
+        #[graphql(desc = "Which task logs; all that are not deleted when left out.")] filter: MaybeUndefined<
+            TaskLogFilter,
+        >,
+        #[graphql(desc = "In which order; most recently completed first when left out.")] order_by: Option<
+            TaskLogOrder,
+        >,
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
         #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,
@@ -46,7 +52,9 @@ impl Query {
     async fn task_log_stats(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which task logs; all that are not deleted when left out.")] filter: MaybeUndefined<TaskLogFilter>,
+        #[graphql(desc = "Which task logs; all that are not deleted when left out.")] filter: MaybeUndefined<
+            TaskLogFilter,
+        >,
         #[graphql(desc = "What makes a group.")] group_by: TaskLogGroupBy,
     ) -> Result<Option<TaskLogStats>> {
         let criteria = unless_null("filter", filter)?.unwrap_or_default().criteria()?;

@@ -2,7 +2,8 @@ use chrono::{DateTime, Utc};
 use entity::{task_log, task_log_revision};
 use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::sea_query::{
-    Alias, ArrayType, Asterisk, Expr, ExprTrait, Func, IntoIden, JoinType, Order, PostgresQueryBuilder, Query, SelectStatement,
+    Alias, ArrayType, Asterisk, Expr, ExprTrait, Func, IntoIden, JoinType, Order, PostgresQueryBuilder, Query,
+    SelectStatement,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
@@ -72,7 +73,12 @@ fn sort_columns(sort: TaskLogSort) -> [Expr; 2] {
     [time, Column::Id].map(|column| Expr::col((Entity, column)))
 }
 
-pub(super) async fn list(tx: &Tx, criteria: &Criteria, sort: TaskLogSort, page: &PageRequest) -> Result<Vec<TaskLogRow>, DbErr> {
+pub(super) async fn list(
+    tx: &Tx,
+    criteria: &Criteria,
+    sort: TaskLogSort,
+    page: &PageRequest,
+) -> Result<Vec<TaskLogRow>, DbErr> {
     let mut select = matching(criteria);
     page.apply(QueryTrait::query(&mut select), sort_columns(sort), sort.ascending);
     select.all(tx).await
@@ -129,7 +135,12 @@ pub(super) async fn lists_by(
 }
 
 /// How many of the task logs that fit each of these parents has. Parents without any are left out.
-pub(super) async fn counts_by(tx: &Tx, by: By, parents: Vec<Uuid>, criteria: &Criteria) -> Result<Vec<(Uuid, i64)>, DbErr> {
+pub(super) async fn counts_by(
+    tx: &Tx,
+    by: By,
+    parents: Vec<Uuid>,
+    criteria: &Criteria,
+) -> Result<Vec<(Uuid, i64)>, DbErr> {
     matching(criteria)
         .filter(by.column().eq_any(parents))
         .select_only()
@@ -182,7 +193,8 @@ pub(super) async fn revisions_of(tx: &Tx, logs: Vec<Uuid>, page: &PageRequest) -
     let parent = Alias::new("parent");
     let mut rows = task_log_revision::Entity::find().into_query();
     rows.and_where(
-        Expr::col((task_log_revision::Entity, task_log_revision::Column::TaskLogId)).equals((parent.clone(), parent.clone())),
+        Expr::col((task_log_revision::Entity, task_log_revision::Column::TaskLogId))
+            .equals((parent.clone(), parent.clone())),
     );
     let version = Expr::col((task_log_revision::Entity, task_log_revision::Column::Version));
     page.apply(&mut rows, [version], false);

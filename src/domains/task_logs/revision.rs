@@ -6,8 +6,8 @@ use super::input::TaskType;
 use super::object::member;
 use super::repo::RevisionRow;
 use crate::domains::staff::Staff;
-use crate::graphql::{DateTime, connection};
 use crate::graphql::label::{access, semantic_non_null};
+use crate::graphql::{DateTime, connection};
 use crate::kernel::{Permission, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
 
@@ -18,7 +18,13 @@ pub(super) const REVISIONS: &str = "revisions, newest first";
 #[derive(Clone, Debug)]
 pub struct TaskLogRevision(Arc<RevisionRow>);
 
-connection!(TaskLogRevisionConnection, TaskLogRevisionEdge, TaskLogRevision, ReadTaskLogRevisions, "earlier versions of a task log");
+connection!(
+    TaskLogRevisionConnection,
+    TaskLogRevisionEdge,
+    TaskLogRevision,
+    ReadTaskLogRevisions,
+    "earlier versions of a task log"
+);
 
 impl TaskLogRevision {
     pub(super) fn new(row: RevisionRow) -> Self {

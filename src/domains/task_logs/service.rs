@@ -40,12 +40,20 @@ pub(super) async fn by_ids(scope: &HospitalScope, ids: Vec<TaskLogId>) -> Result
     Ok(rows.into_iter().map(TaskLog::new).collect())
 }
 
-pub(super) async fn stats(scope: &HospitalScope, criteria: &Criteria, by: TaskLogGroupBy) -> Result<TaskLogStats, AppError> {
+pub(super) async fn stats(
+    scope: &HospitalScope,
+    criteria: &Criteria,
+    by: TaskLogGroupBy,
+) -> Result<TaskLogStats, AppError> {
     let hospital = hospitals::current(scope).await?;
     Ok(stats::read(&*scope.read().await?, criteria, by, hospital.time_zone_name()).await?)
 }
 
-pub(super) async fn create(scope: &HospitalScope, input: CreateTaskLogInput, fingerprint: &str) -> Result<TaskLog, Fail> {
+pub(super) async fn create(
+    scope: &HospitalScope,
+    input: CreateTaskLogInput,
+    fingerprint: &str,
+) -> Result<TaskLog, Fail> {
     let patient = PatientId::parse(&input.patient_id)?;
     let clinician = scope.staff_id()?.0;
     let now = scope.clock.now();
@@ -71,16 +79,14 @@ pub(super) async fn create(scope: &HospitalScope, input: CreateTaskLogInput, fin
     let key = input.idempotency_key.as_deref();
     let claim = idempotency_keys::claim(scope, &tx, "createTaskLog", key, fingerprint, row.id).await?;
     let row = match claim {
-        Claim::New => {
-            match patients::lock_for_task(&tx, patient).await? {
-                None => return Err(UserError::not_found("patientId", "patient").into()),
-                Some(true) => {
-                    let message = "This patient is archived and takes no new task logs.";
-                    return Err(UserError::new(UserErrorCode::Archived, &["patientId"], message).into());
-                }
-                Some(false) => repo::insert(&tx, row).await?,
+        Claim::New => match patients::lock_for_task(&tx, patient).await? {
+            None => return Err(UserError::not_found("patientId", "patient").into()),
+            Some(true) => {
+                let message = "This patient is archived and takes no new task logs.";
+                return Err(UserError::new(UserErrorCode::Archived, &["patientId"], message).into());
             }
-        }
+            Some(false) => repo::insert(&tx, row).await?,
+        },
         Claim::Done(id) => repo::lock(&tx, scope.hospital_id(), TaskLogId(id)).await?.ok_or_else(not_found)?,
     };
     tx.commit().await?;

@@ -58,7 +58,12 @@ enum GroupKey {
 const MAX_GROUPS: u64 = 100;
 
 /// Reads the groups. A day is a day in `time_zone`.
-pub(super) async fn read(tx: &Tx, criteria: &Criteria, by: TaskLogGroupBy, time_zone: &str) -> Result<TaskLogStats, DbErr> {
+pub(super) async fn read(
+    tx: &Tx,
+    criteria: &Criteria,
+    by: TaskLogGroupBy,
+    time_zone: &str,
+) -> Result<TaskLogStats, DbErr> {
     let (key, order) = match by {
         TaskLogGroupBy::TaskType => (repo::GroupBy::TaskType, repo::GroupOrder::Largest),
         TaskLogGroupBy::Clinician => (repo::GroupBy::Clinician, repo::GroupOrder::Largest),

@@ -3,7 +3,9 @@
 mod actor;
 mod app;
 mod cluster;
+mod generator;
 
 pub use actor::{Actor, Answer, user_errors, with};
 pub use app::{Hospital, TestApp};
 pub use cluster::{TestDatabase, scratch};
+pub use generator::{Document, Generator};

@@ -1,0 +1,159 @@
+//! The load: HTTP/1.1 over kept connections, each of which sends its next request when it has the answer.
+//!
+//! All connections share one thread, so that the load takes as little of the machine as it can; `pgbench` does the same.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::Result;
+
+/// A request that was answered rightly once.
+#[derive(Debug)]
+pub(crate) struct Shot {
+    /// All of it.
+    pub(crate) request: Vec<u8>,
+    /// Length of its right answer.
+    pub(crate) answer_bytes: usize,
+}
+
+/// What a load saw.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// How long it went on.
+    pub(crate) elapsed: Duration,
+    /// How long each answer took, in microseconds, shortest first.
+    pub(crate) micros: Vec<u32>,
+}
+
+impl Seen {
+    /// The time within which this share of the answers came, in milliseconds.
+    pub(crate) fn percentile(&self, percent: usize) -> f64 {
+        let at = (self.micros.len() * percent / 100).min(self.micros.len().saturating_sub(1));
+        self.micros.get(at).map_or(f64::NAN, |&micros| f64::from(micros) / 1e3)
+    }
+}
+
+/// The bytes of a GraphQL request.
+pub(crate) fn request(token: Option<&str>, document: &str, variables: &Value) -> Vec<u8> {
+    let body = json!({ "query": document, "variables": variables }).to_string();
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: application/graphql-response+json\r\n\
+         content-type: application/json\r\n{authorization}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Sends one request and gives the body of its answer.
+pub(crate) async fn ask(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
+    let mut connection = Connection::open(address).await?;
+    let body = connection.ask(request).await?;
+    Ok(connection.buffer[body].to_vec())
+}
+
+/// Sends the shots in turn from each of `connections`, for so long.
+pub(crate) async fn fire(address: SocketAddr, shots: Vec<Shot>, connections: u32, duration: Duration) -> Result<Seen> {
+    let shots: Arc<[Shot]> = shots.into();
+    let mut clients = JoinSet::new();
+    let started = Instant::now();
+    let end = started + duration;
+    for number in 0..connections as usize {
+        let shots = shots.clone();
+        // Not all connections begin with the same shot.
+        clients.spawn(async move { client(address, &shots, number, end).await.map_err(|error| error.to_string()) });
+    }
+    let mut micros = Vec::new();
+    while let Some(ended) = clients.join_next().await {
+        micros.append(&mut ended??);
+    }
+    let elapsed = started.elapsed();
+    micros.sort_unstable();
+    Ok(Seen { elapsed, micros })
+}
+
+async fn client(address: SocketAddr, shots: &[Shot], first: usize, end: Instant) -> Result<Vec<u32>> {
+    let mut connection = Connection::open(address).await?;
+    let mut micros = Vec::with_capacity(1 << 16);
+    let mut sent = Instant::now();
+    for shot in shots.iter().cycle().skip(first % shots.len()) {
+        let body = connection.ask(&shot.request).await?;
+        if body.len() != shot.answer_bytes {
+            let answer = String::from_utf8_lossy(&connection.buffer[body]).into_owned();
+            return Err(format!("not the answer of {} bytes that came before: {answer}", shot.answer_bytes).into());
+        }
+        let answered = Instant::now();
+        micros.push(u32::try_from((answered - sent).as_micros()).unwrap_or(u32::MAX));
+        if answered >= end {
+            break;
+        }
+        sent = answered;
+    }
+    Ok(micros)
+}
+
+/// A kept connection.
+struct Connection {
+    stream: TcpStream,
+    /// Read into again and again; only what [`Connection::ask`] names belongs to the last answer.
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: vec![0; 256 * 1024] })
+    }
+
+    /// Sends a request and reads its answer; gives where in the buffer the body is.
+    async fn ask(&mut self, request: &[u8]) -> Result<std::ops::Range<usize>> {
+        let mut sent = 0;
+        while sent < request.len() {
+            self.stream.writable().await?;
+            sent += unless_blocked(self.stream.try_write(&request[sent..]))?.unwrap_or(0);
+        }
+        let (mut read, mut body) = (0, None);
+        loop {
+            self.stream.readable().await?;
+            match unless_blocked(self.stream.try_read(&mut self.buffer[read..]))? {
+                None => continue,
+                Some(0) => return Err("the server hung up, or its answer is too long for this client".into()),
+                Some(bytes) => read += bytes,
+            }
+            if body.is_none() {
+                body = head(&self.buffer[..read])?;
+            }
+            if let Some(body) = body.clone().filter(|body| body.end <= read) {
+                return Ok(body);
+            }
+        }
+    }
+}
+
+/// Where the body of an answer is, once its head is complete. Any status but 200 is an error.
+fn head(read: &[u8]) -> Result<Option<std::ops::Range<usize>>> {
+    let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&read[..end])?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    match length {
+        Some(length) if head.starts_with("HTTP/1.1 200 ") => Ok(Some(end + 4..end + 4 + length)),
+        _ => Err(format!("the server answered: {}", String::from_utf8_lossy(read)).into()),
+    }
+}
+
+fn unless_blocked(done: std::io::Result<usize>) -> Result<Option<usize>> {
+    match done {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
