@@ -7,6 +7,7 @@
 
 mod support;
 
+mod access;
 mod batching;
 mod cli;
 mod database;

@@ -23,6 +23,7 @@ pub struct TestApp {
     pub app: Arc<App>,
     pub database: TestDatabase,
     pub url: String,
+    key: SigningKey,
     now: Arc<Mutex<DateTime<Utc>>>,
     hospitals: AtomicU32,
 }
@@ -67,27 +68,45 @@ impl TestApp {
         way: impl AsyncFnOnce(String) -> String,
         set: impl FnOnce(&mut HttpState),
     ) -> Self {
-        let database = TestDatabase::migrated().await;
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        Self::start_on(TestDatabase::migrated().await, SigningKey::random(), now, pool_size, way, set).await
+    }
+
+    /// Another server, the same in all but the address: a copy of the database, the same key and time. This one loses its
+    /// connections to the database over it and should not be asked any more.
+    pub async fn copy(&self) -> Self {
+        let database = self.database.copy().await;
+        Self::start_on(database, self.key.clone(), self.now(), 4, async |url| url, |_| {}).await
+    }
+
+    async fn start_on(
+        database: TestDatabase,
+        key: SigningKey,
+        now: DateTime<Utc>,
+        pool_size: u32,
+        way: impl AsyncFnOnce(String) -> String,
+        set: impl FnOnce(&mut HttpState),
+    ) -> Self {
         let settings = DatabaseSettings {
             url: way(database.app_url()).await,
             pool_size,
             acquire_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),
         };
-        let now = Arc::new(Mutex::new("2026-03-01T12:00:00Z".parse::<DateTime<Utc>>().unwrap()));
+        let now = Arc::new(Mutex::new(now));
         let clock = Clock::from_fn({
             let now = now.clone();
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, &SigningKey::random(), Duration::from_secs(600), clock).unwrap());
+        let app = Arc::new(App::new(pool, &key, Duration::from_secs(600), clock).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
         tokio::spawn(serve(listener, state, limits, std::future::pending()));
-        Self { app, database, url, now, hospitals: AtomicU32::new(0) }
+        Self { app, database, url, key, now, hospitals: AtomicU32::new(0) }
     }
 
     /// The time that the server believes it is.

