@@ -52,7 +52,8 @@ impl ClinicianFilter {
         Ok(Criteria {
             words: search_words(unless_null("filter.text", self.text)?)?,
             roles: Some(vec![RoleRow::Clinician]),
-            statuses: Some(vec![StaffStatusRow::Active]),
+            // To list the active ones only would show the status to those who may not read it.
+            statuses: None,
         })
     }
 }

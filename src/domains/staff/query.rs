@@ -16,7 +16,7 @@ pub struct Query;
 
 #[Object(name = "StaffQueries")]
 impl Query {
-    /// The active clinicians of your hospital, by name: for choosing one.
+    /// The clinicians of your hospital, by name, also those who have left: for choosing whose task logs to see.
     #[graphql(directive = access::apply(Permission::ReadStaff), directive = semantic_non_null::apply())]
     async fn clinicians(
         &self,
