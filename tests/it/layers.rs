@@ -15,7 +15,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 14] = [
     ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("auth", &["error", "kernel"], &[]),
     ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
-    ("domains", &["auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
+    ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "tenancy"], &[]),
     ("http", &["access", "app", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
