@@ -48,7 +48,7 @@ impl Bench {
 
     /// As the server does it.
     async fn with(&self, text: &str, viewer: &Viewer) -> usize {
-        let caller = self.app.documents.caller(Some(viewer));
+        let caller = self.app.documents.caller(Some(viewer.permissions));
         let plan = self.app.documents.prepare(text, None, &Variables::default(), &caller).expect("the document is right");
         let request = plan.request(Variables::default()).expect("something is allowed");
         let (scope, request) = self.request(request, viewer);
