@@ -87,7 +87,12 @@ pub(super) async fn create(
             }
             Some(false) => repo::insert(&tx, row).await?,
         },
-        Claim::Done(id) => repo::lock(&tx, scope.hospital_id(), TaskLogId(id)).await?.ok_or_else(not_found)?,
+        // A log that has been deleted since is not there any more, not even for whoever recorded it.
+        Claim::Done(id) => {
+            let row = repo::lock(&tx, scope.hospital_id(), TaskLogId(id)).await?;
+            let row = row.filter(|row| row.deleted_at.is_none());
+            row.ok_or_else(|| UserError::not_found("idempotencyKey", "task log"))?
+        }
     };
     tx.commit().await?;
     Ok(TaskLog::new(row))

@@ -132,7 +132,8 @@ impl Asking<'_> {
             Kind::Input(fields) => {
                 for field in fields {
                     let inside = |value: Value| {
-                        let mut object = self.values.object(&input.ty, aim);
+                        let is_one_of = self.schema.is_one_of(&input.ty);
+                        let mut object = if is_one_of { json!({}) } else { self.values.object(&input.ty, aim) };
                         object[&field.name] = value;
                         listed(object)
                     };

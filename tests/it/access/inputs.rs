@@ -21,7 +21,8 @@ pub enum Aim {
 }
 
 /// What is not required by itself, but without which a field finds nothing, or a change changes nothing.
-const ALSO: [(&str, &[&str]); 5] = [
+const ALSO: [(&str, &[&str]); 6] = [
+    ("ExplainAccessAs", &["role"]),
     ("Query.patient", &["id"]),
     ("UpdatePatientInput", &["room"]),
     ("UpdateStaffInput", &["name"]),
@@ -91,6 +92,8 @@ impl<'a> Values<'a> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let bad = aim == Aim::UserErrors;
         match coordinate {
+            "Query.explainAccess(document:)" => "{ patients { nodes { id contactPhone } } }".to_owned(),
+            "Query.explainAccess(variables:)" => "{}".to_owned(),
             "Query.patient(mrn:)" => "CANARY-MRN-3".to_owned(),
             "SignInInput.email" if aim == Aim::Choices => self.both.to_owned(),
             "SignInInput.email" => self.clinician.to_owned(),
@@ -116,11 +119,11 @@ impl<'a> Values<'a> {
             ("Query.patient(id:)", _) => &ids.archived,
             ("Query.taskLog(id:)", _) => &ids.log,
             ("TaskLogFilter.patientIds" | "CreateTaskLogInput.patientId", _) => &ids.patient,
-            ("TaskLogFilter.clinicianIds", _) => &ids.clinician,
+            ("TaskLogFilter.clinicianIds" | "ExplainAccessAs.staffId", _) => &ids.clinician,
             ("UpdatePatientInput.id" | "ArchivePatientInput.id", _) => &ids.spare_patient,
             ("UpdateStaffInput.id" | "DeactivateStaffInput.id", _) => &ids.spare_staff,
             ("UpdateTaskLogInput.id" | "DeleteTaskLogInput.id", _) => &ids.spare_log,
-            ("RevokePartnerKeyInput.id", _) => &ids.key,
+            ("RevokePartnerKeyInput.id" | "ExplainAccessAs.partnerKeyId", _) => &ids.key,
             _ => panic!("{coordinate} takes an id, of {on:?}: give it one in tests/it/access/inputs.rs"),
         };
         if aim == Aim::UserErrors { json!(unknown(id)) } else { json!(id) }

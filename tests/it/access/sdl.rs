@@ -17,6 +17,7 @@ pub struct Schema(BTreeMap<String, TypeDef>);
 
 pub struct TypeDef {
     label: Option<String>,
+    is_one_of: bool,
     pub kind: Kind,
 }
 
@@ -83,7 +84,10 @@ impl Schema {
                 TypeKind::Scalar => Kind::Scalar,
                 TypeKind::Union(_) => panic!("{name} is a union: teach this test to reach through it"),
             };
-            types.insert(name, TypeDef { label: label(&definition.directives), kind });
+            types.insert(
+                name,
+                TypeDef { label: label(&definition.directives), is_one_of: has(&definition.directives, "oneOf"), kind },
+            );
         }
         for (name, ty) in &mut types {
             if let Kind::Interface(list) = &mut ty.kind {
@@ -123,6 +127,11 @@ impl Schema {
         self.fields(ty).iter().find(|field| field.name == name).unwrap_or_else(|| panic!("there is no {ty}.{name}"))
     }
 
+    /// Whether an input takes exactly one of its fields.
+    pub fn is_one_of(&self, ty: &str) -> bool {
+        self.0.get(ty).is_some_and(|ty| ty.is_one_of)
+    }
+
     pub fn is_leaf(&self, ty: &str) -> bool {
         matches!(self.kind(ty), Kind::Scalar | Kind::Enum(_))
     }
@@ -134,6 +143,10 @@ impl Schema {
         let is_root = ty == "Query" || ty == "Mutation";
         own.or_else(of_type).unwrap_or(if is_root && field.starts_with("__") { PUBLIC } else { NO_LABEL })
     }
+}
+
+fn has(directives: &[Positioned<ConstDirective>], name: &str) -> bool {
+    directives.iter().any(|directive| directive.node.name.node == name)
 }
 
 fn label(directives: &[Positioned<ConstDirective>]) -> Option<String> {

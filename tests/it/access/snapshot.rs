@@ -16,6 +16,7 @@ const FILE: &str = "tests/it/snapshots/access-matrix.txt";
 /// Types to which a path does not lead, so that their fields are not asked along it. This list may only shrink, and
 /// grows only with a type that the schema itself puts out of reach of the path.
 const OUT_OF_REACH: &str = "
+AccessExplanation: list node payload
 ArchivePatientPayload: list node root
 CreatePartnerKeyPayload: list node root
 CreatePatientPayload: list node root
@@ -23,13 +24,16 @@ CreateStaffPayload: list node root
 CreateTaskLogPayload: list node root
 DeactivateStaffPayload: list node root
 DeleteTaskLogPayload: list node root
+FieldAccess: node payload root
 PartnerKey: node root
 PartnerKeyConnection: list node payload
 PartnerKeyEdge: node payload root
 PatientConnection: list node payload
 PatientEdge: node payload root
+PermissionDescription: node payload root
 Query: list node payload
 RevokePartnerKeyPayload: list node root
+RoleDescription: node payload root
 SignInChoice: list node root
 SignInPayload: list node root
 StaffConnection: list node payload
