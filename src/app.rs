@@ -1,7 +1,6 @@
 //! The composition root: the only file that knows every room.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::{SDLExportOptions, ValidationMode};
 
@@ -9,6 +8,7 @@ use crate::access::{Access, Caller, Limits, Permissions};
 use crate::auth::{Passwords, SigningKey, Tokens};
 use crate::domains::accounts::SignIn;
 use crate::domains::partner_keys::PartnerKeys;
+use crate::domains::sessions::{Lifetimes, Sessions};
 use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, ScanLimits};
 use crate::kernel::{Clock, Permission, PermissionSet, Viewer};
@@ -23,8 +23,10 @@ pub struct App {
     pub schema: ApiSchema,
     /// Decides documents.
     pub documents: Documents,
-    /// Turns tokens into viewers.
+    /// Issues tokens.
     pub tokens: Tokens,
+    /// Turns tokens into viewers, while their sessions stand.
+    pub sessions: Sessions,
     /// Turns partners' keys into viewers.
     pub partner_keys: PartnerKeys,
     /// The database.
@@ -45,23 +47,14 @@ impl App {
     ///
     /// # Errors
     /// When a field has no label, or labels contradict each other.
-    pub fn new(
-        database: Database,
-        key: &SigningKey,
-        token_lifetime: Duration,
-        clock: Clock,
-    ) -> Result<Self, SchemaFaults> {
+    pub fn new(database: Database, key: &SigningKey, lifetimes: Lifetimes, clock: Clock) -> Result<Self, SchemaFaults> {
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
         let labels = Permission::ALL.map(|permission| (permission, access.permissions([permission.name()]))).into();
         let passwords = Passwords::new();
-        let tokens = Tokens::new(key, token_lifetime, clock.clone());
+        let tokens = Tokens::new(key, lifetimes.access_token, clock.clone());
+        let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
-        let sign_in = SignIn {
-            database: database.clone(),
-            passwords: passwords.clone(),
-            tokens: tokens.clone(),
-            clock: clock.clone(),
-        };
+        let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
         // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
         // only have to let them through.
         let schema = domains::schema()
@@ -69,10 +62,11 @@ impl App {
             .limit_recursive_depth(64)
             .data(passwords)
             .data(sign_in)
+            .data(sessions.clone())
             .data(Cursors::new(key.derive("cursors")))
             .finish();
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
-        Ok(Self { schema, documents, tokens, database, clock, labels, partner_keys })
+        Ok(Self { schema, documents, tokens, sessions, database, clock, labels, partner_keys })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.

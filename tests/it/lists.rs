@@ -880,7 +880,7 @@ async fn an_id_finds_its_object_again_whatever_its_kind() {
 }
 
 /// Where an id can be given: the kind that is wanted there, and a document that gives `$id` there.
-const ID_PLACES: [(&str, &str, &str); 14] = [
+const ID_PLACES: [(&str, &str, &str); 16] = [
     ("Query.node(id)", "", "query($id: ID!) { node(id: $id) { __typename id } }"),
     ("Query.nodes(ids)", "", "query($id: ID!) { nodes(ids: [$id]) { __typename id } }"),
     ("Query.patient(id)", "pat", "query($id: ID!) { patient(id: $id) { id mrn taskLogs { totalCount } } }"),
@@ -950,6 +950,18 @@ const ID_PLACES: [(&str, &str, &str); 14] = [
         "mutation($id: ID!) { revokePartnerKey(input: { id: $id }) {
         partnerKey { id } userErrors { code message field } } }",
     ),
+    (
+        "RevokeSessionInput.id",
+        "ses",
+        "mutation($id: ID!) { revokeSession(input: { id: $id }) {
+        session { id } userErrors { code message field } } }",
+    ),
+    (
+        "SwitchContextInput.staffId",
+        "stf",
+        "mutation($id: ID!) { switchContext(input: { staffId: $id }) {
+        accessToken viewer { id } userErrors { code message field } } }",
+    ),
 ];
 
 /// The answer as it comes over the wire, without what is new on each: the id of the request is in a header.
@@ -964,7 +976,8 @@ async fn everything(superuser: &mut PgConnection) -> Vec<String> {
     let sql = "SELECT 'h' || t::text FROM hospitals t UNION ALL SELECT 'a' || t::text FROM accounts t
         UNION ALL SELECT 's' || t::text FROM staff t UNION ALL SELECT 'p' || t::text FROM patients t
         UNION ALL SELECT 'l' || t::text FROM task_logs t UNION ALL SELECT 'r' || t::text FROM task_log_revisions t
-        UNION ALL SELECT 'k' || t::text FROM idempotency_keys t ORDER BY 1";
+        UNION ALL SELECT 'k' || t::text FROM idempotency_keys t UNION ALL SELECT 'e' || t::text FROM sessions t
+        UNION ALL SELECT 't' || t::text FROM refresh_tokens t ORDER BY 1";
     sqlx::query_scalar(sql).fetch_all(superuser).await.unwrap()
 }
 
@@ -1018,6 +1031,12 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
             PartnerKeyId(new).to_string(),
             own_key,
         ),
+        (
+            "ses",
+            world.two.admin.session.to_string(),
+            SessionId(new).to_string(),
+            world.one.colleague.session.to_string(),
+        ),
     ];
     let nouns = [
         ("pat", "a patient"),
@@ -1025,6 +1044,7 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
         ("stf", "a member of staff"),
         ("hos", "a hospital"),
         ("key", "a partner key"),
+        ("ses", "a session"),
     ];
     let noun = |kind: &str| nouns.iter().find(|(prefix, _)| *prefix == kind).unwrap().1;
     let before = everything(&mut superuser).await;

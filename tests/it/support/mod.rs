@@ -5,5 +5,5 @@ mod app;
 mod cluster;
 
 pub use actor::{Actor, Answer, user_errors, with};
-pub use app::{Hospital, TestApp};
+pub use app::{Hospital, PASSWORD, TestApp};
 pub use cluster::{TestDatabase, scratch};
