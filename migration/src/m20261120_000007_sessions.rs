@@ -50,7 +50,6 @@ const TABLES: &str = "
         FOREIGN KEY (hospital_id, staff_id) REFERENCES staff (hospital_id, id)
     );
     CREATE INDEX sessions_of_staff ON sessions (hospital_id, staff_id, last_used_at) WHERE revoked_at IS NULL;
-    CREATE INDEX sessions_of_sign_in ON sessions (hospital_id, sign_in_id) WHERE revoked_at IS NULL;
 
     -- Every refresh token that a session has had. The tokens themselves are kept nowhere.
     CREATE TABLE refresh_tokens (

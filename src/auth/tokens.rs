@@ -216,7 +216,8 @@ impl Tokens {
         Ok(AccessToken { token, expires_at })
     }
 
-    /// Who a token speaks for; `None` if it is not one of ours, or not now.
+    /// Who a token speaks for; `None` if it is not one of ours, or not now. Whether its session still stands, and in which
+    /// role, the token cannot know: `domains::sessions` asks that.
     pub fn verify(&self, token: &str) -> Option<Viewer> {
         let decoded = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
         if decoded.header.typ.as_deref() != Some(TYPE) {

@@ -500,3 +500,99 @@ async fn the_door_to_other_contexts_opens_for_a_session_that_stands_and_in_its_o
     sqlx::query(sql).bind(here.session.0).execute(&mut app.database.superuser().await).await.unwrap();
     assert_eq!(door(&here_id, here.session.0).await, 0, "for a session that has ended");
 }
+
+#[tokio::test]
+async fn who_has_not_chosen_the_own_password_has_one_context() {
+    let app = TestApp::start().await;
+    let (one, two) = (app.hospital().await, app.hospital().await);
+    let input =
+        json!({ "email": "new@person.example", "name": "New", "role": "CLINICIAN", "initialPassword": PASSWORD });
+    let mut staff = Vec::new();
+    for hospital in [&one, &two] {
+        let payload = app.admin(hospital).mutate("createStaff", input.clone(), "staff { id }").await;
+        staff.push(StaffId::parse(payload["staff"]["id"].as_str().unwrap()).unwrap());
+    }
+    // An administrator who hires somebody must not get the other hospitals of that person.
+    let browser = Browser::sign_in(&app, "new@person.example", &one).await;
+    let answer = browser.actor.ask("{ viewer { contexts { slug } } }").await;
+    assert_eq!(answer.data()["viewer"]["contexts"], json!([{ "slug": one.slug }]));
+    let refused = browser.switch(staff[1]).await;
+    assert_eq!(user_errors(&refused), [("staffId".to_owned(), "NOT_FOUND".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_answer_to_a_sign_in_can_show_the_sessions() {
+    let (app, hospital, browser) = signed_in().await;
+    let input = json!({ "email": hospital.clinician.email, "password": PASSWORD });
+    let selection = "viewer { sessions { current } contexts { slug current } }";
+    let payload = app.anonymous().mutate("signIn", input, selection).await;
+    let expected = json!({
+        "sessions": [{ "current": true }, { "current": false }, { "current": false }],
+        "contexts": [{ "slug": hospital.slug, "current": true }],
+    });
+    assert_eq!(payload["viewer"], expected);
+    let input = json!({ "refreshToken": browser.refresh });
+    let payload = app.anonymous().mutate("refreshSession", input, selection).await;
+    assert_eq!(payload["viewer"]["contexts"], expected["contexts"]);
+}
+
+#[tokio::test]
+async fn after_signing_out_nothing_is_opened_in_the_same_document() {
+    let (_, hospital, browser) = signed_in().await;
+    let staff = hospital.clinician.staff;
+    let query = format!(
+        "mutation {{ signOut {{ session {{ id }} }}
+            switchContext(input: {{ staffId: \"{staff}\" }}) {{ accessToken userErrors {{ code }} }} }}"
+    );
+    let answer = browser.actor.ask(&query).await;
+    assert_eq!(answer.data()["switchContext"], json!({ "accessToken": null, "userErrors": [{ "code": "NOT_FOUND" }] }));
+}
+
+#[tokio::test]
+async fn no_switch_outruns_signing_out_everywhere() {
+    let app = TestApp::start().await;
+    let hospitals = [app.hospital().await, app.hospital().await, app.hospital().await];
+    let mut staff = Vec::new();
+    for hospital in &hospitals {
+        staff.push(app.employ(hospital, "flo@agency.example", Role::Clinician).await.staff);
+    }
+    let mut browsers = Vec::new();
+    for hospital in &hospitals {
+        browsers.push(Browser::sign_in(&app, "flo@agency.example", hospital).await);
+    }
+    let switch = async |browser: &Browser, staff: StaffId| {
+        let query = format!("mutation($input: SwitchContextInput!) {{ switchContext(input: $input) {{ {TOKENS} }} }}");
+        browser.actor.ask_with(&query, json!({ "input": { "staffId": staff.to_string() } })).await
+    };
+    let switches = (0..30).map(|number| switch(&browsers[number % 2 + 1], staff[number % 3]));
+    let (_, switched) =
+        tokio::join!(browsers[0].end("signOutEverywhere", "endedSessions"), futures_util::future::join_all(switches));
+    for answer in switched {
+        if let Some(opened) = Browser::of(&app, &answer.body["data"]["switchContext"]) {
+            assert_eq!(opened.status().await, 401);
+        }
+    }
+    let open: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sessions WHERE revoked_at IS NULL AND staff_id = ANY ($1)")
+            .bind(staff.iter().map(|staff| staff.0).collect::<Vec<_>>())
+            .fetch_one(&mut app.database.superuser().await)
+            .await
+            .unwrap();
+    assert_eq!(open, 0);
+}
+
+#[tokio::test]
+async fn asking_about_a_session_leaves_no_hospital_behind() {
+    let (app, hospital, browser) = signed_in().await;
+    let session = SessionId::parse(&browser.session().await).unwrap();
+    let mut connection = app.database.app().await;
+    let mut asked = async |hospital: Uuid| -> Vec<Uuid> {
+        let sql = "SELECT staff_id FROM session_standing($1, $2, '2026-03-01T12:00:00Z')";
+        let found = sqlx::query_scalar(sql).bind(hospital).bind(session.0).fetch_all(&mut connection).await.unwrap();
+        let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM staff").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(seen, 0, "the next statement is in no hospital");
+        found
+    };
+    assert_eq!(asked(hospital.id.0).await, [hospital.clinician.staff.0]);
+    assert_eq!(asked(app.hospital().await.id.0).await, [Uuid::nil(); 0]);
+}

@@ -1,6 +1,7 @@
 //! From an access token to a viewer.
 
 use chrono::Duration;
+use sea_orm::DbErr;
 
 use super::repo::{self, Standing};
 use crate::auth::Tokens;
@@ -50,9 +51,7 @@ impl Sessions {
         let Some(claimed) = self.tokens.verify(token) else { return Ok(None) };
         let Actor::Staff { id, session_id } = claimed.actor else { return Ok(None) };
         let now = self.clock.now();
-        let asked = repo::standing(claimed.hospital_id, session_id, now);
-        let row = self.database.ask_for_credential(asked).await?;
-        let Some(standing) = row.map(Standing::read).transpose()? else { return Ok(None) };
+        let Some(standing) = self.standing(claimed.hospital_id, session_id).await? else { return Ok(None) };
         if standing.staff_id != id {
             return Ok(None);
         }
@@ -60,6 +59,12 @@ impl Sessions {
             self.note_use(claimed.hospital_id, session_id);
         }
         Ok(Some(viewer(claimed, standing.role)))
+    }
+
+    /// Whose a session is and in which role; `None` when it does not stand.
+    pub(super) async fn standing(&self, hospital: HospitalId, id: SessionId) -> Result<Option<Standing>, DbErr> {
+        let asked = repo::standing(hospital, id, self.clock.now());
+        self.database.ask_for_credential(asked).await?.map(Standing::read).transpose()
     }
 
     /// Notes the use beside the request: it must not wait for a write.

@@ -81,7 +81,14 @@ impl Sessions {
             sign_in_id: current.sign_in_id,
             absolute_expires_at: current.absolute_expires_at,
         };
-        Ok(self.begin(HospitalId(context.hospital_id), staff_id, role, origin, client).await?)
+        let opened = self.begin(HospitalId(context.hospital_id), staff_id, role, origin, client).await?;
+        // Whoever ends the sessions of an account or a sign-in looks elsewhere after ending this one. While this one stands,
+        // the new one will be found; if it does not, the new one may have been missed.
+        if self.standing(scope.hospital_id(), SessionId(current.id)).await?.is_none() {
+            service::sign_out(&opened.scope).await?;
+            return Err(AppError::unauthenticated().into());
+        }
+        Ok(opened)
     }
 
     async fn begin(

@@ -1,6 +1,6 @@
 //! Rotation of refresh tokens (RFC 9700, 4.14.2), with a grace for the reply that got lost.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use sea_orm::DbErr;
 
 use super::authenticate::Sessions;
@@ -9,7 +9,7 @@ use super::repo::{self, SessionRow, Standing};
 use super::service;
 use crate::auth::RefreshToken;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Client, SessionId};
+use crate::kernel::{Client, HospitalId, SessionId, StaffId};
 use crate::tenancy::WriteTx;
 
 /// How long the bearer of a used token still gets its successor: two tabs of one browser that refresh at once, or a reply
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::seconds(10);
 /// What a token that was presented is worth.
 enum Worth {
     /// The session goes on with this token.
-    Successor(RefreshToken, chrono::DateTime<chrono::Utc>),
+    Successor(RefreshToken, DateTime<Utc>),
     /// Nothing: it is unknown, or too old.
     Nothing,
     /// It was used before: somebody has a copy.
@@ -90,7 +90,8 @@ impl Sessions {
             session = %SessionId(session.id),
             "a refresh token was used a second time: its session and those of the same sign-in are ended"
         );
-        service::end_sign_in(&self.database, &contexts, session.sign_in_id, now).await?;
+        let places = service::places(HospitalId(session.hospital_id), StaffId(session.staff_id), &contexts);
+        service::end_all(&self.database, &places, Some(session.sign_in_id), now).await?;
         Ok(())
     }
 }

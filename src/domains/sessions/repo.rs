@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use entity::{refresh_token, session};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, Set, Statement, Unchanged,
+    QuerySelect, QueryTrait, Set, Statement, Unchanged,
 };
 use session::{Column, Entity};
 use uuid::Uuid;
@@ -140,23 +140,20 @@ fn key(row: &SessionRow) -> SessionChange {
     SessionChange { hospital_id: Unchanged(row.hospital_id), id: Unchanged(row.id), ..SessionChange::default() }
 }
 
-/// Ends what a member of staff has open in this hospital, and says how many that were.
-pub(super) async fn revoke_of_staff(tx: &Tx, staff: StaffId, at: DateTime<Utc>) -> Result<u64, DbErr> {
+/// Ends what a member of staff has open in this hospital, all or what comes from one sign-in, and says how many that were.
+pub(super) async fn revoke_all(
+    tx: &Tx,
+    staff: StaffId,
+    sign_in: Option<Uuid>,
+    at: DateTime<Utc>,
+) -> Result<u64, DbErr> {
     let open = Entity::update_many()
         .set(SessionChange { revoked_at: Set(Some(at)), ..SessionChange::default() })
         .filter(Column::StaffId.eq(staff.0))
         .filter(Column::RevokedAt.is_null())
-        .filter(Column::ExpiresAt.gt(at));
+        .filter(Column::ExpiresAt.gt(at))
+        .apply_if(sign_in, |update, sign_in| update.filter(Column::SignInId.eq(sign_in)));
     open.exec(tx).await.map(|done| done.rows_affected)
-}
-
-/// Ends what comes from one sign-in in this hospital.
-pub(super) async fn revoke_of_sign_in(tx: &Tx, sign_in: Uuid, at: DateTime<Utc>) -> Result<(), DbErr> {
-    let open = Entity::update_many()
-        .set(SessionChange { revoked_at: Set(Some(at)), ..SessionChange::default() })
-        .filter(Column::SignInId.eq(sign_in))
-        .filter(Column::RevokedAt.is_null());
-    open.exec(tx).await.map(|_| ())
 }
 
 /// Notes a use, unless one after `unless_after` is noted already.

@@ -9,6 +9,10 @@ use crate::graphql::{Fail, UserError};
 use crate::kernel::{Actor, HospitalId, SessionId, StaffId, Viewer};
 use crate::tenancy::{Database, HospitalScope};
 
+/// How often the sessions of an account are looked for before somebody who opens new ones faster is left to the next
+/// refusal.
+const PASSES: usize = 8;
+
 /// The session of the viewer; `None` of a partner's key.
 fn own(viewer: &Viewer) -> Option<(StaffId, SessionId)> {
     match viewer.actor {
@@ -68,33 +72,39 @@ pub(super) async fn sign_out_everywhere(scope: &HospitalScope, database: &Databa
     let contexts = repo::contexts(&*scope.read().await?, session).await?;
     // A request holds one connection at a time.
     scope.close().await?;
-    let now = scope.clock.now();
-    let mut ended = 0;
-    for context in contexts.iter().filter(|context| context.hospital_id != scope.hospital_id().0) {
-        let tx = database.begin_for_credential(HospitalId(context.hospital_id)).await?;
-        ended += repo::revoke_of_staff(&tx, StaffId(context.staff_id), now).await?;
-        tx.commit().await?;
-    }
-    // This one last: if something fails before, it can be asked again.
-    let tx = scope.write().await?;
-    ended += repo::revoke_of_staff(&tx, staff, now).await?;
-    tx.commit().await?;
-    Ok(ended)
+    Ok(end_all(database, &places(scope.hospital_id(), staff, &contexts), None, scope.clock.now()).await?)
 }
 
-/// Ends what is left of a sign-in in these places.
-pub(super) async fn end_sign_in(
+/// Where an account works: here, whatever the door says, and first; and elsewhere.
+pub(super) fn places(hospital: HospitalId, staff: StaffId, contexts: &[ContextRow]) -> Vec<(HospitalId, StaffId)> {
+    let elsewhere = contexts.iter().map(|context| (HospitalId(context.hospital_id), StaffId(context.staff_id)));
+    std::iter::once((hospital, staff)).chain(elsewhere.filter(|(other, _)| *other != hospital)).collect()
+}
+
+/// Ends the sessions of an account in these places, all or those of one sign-in, and says how many.
+///
+/// Each hospital is a transaction of its own, and while one is swept a session of the next may be switched back into it; so
+/// it is done until nothing is found. [`super::Sessions::switch`] does its part.
+pub(super) async fn end_all(
     database: &Database,
-    contexts: &[ContextRow],
-    sign_in_id: Uuid,
+    places: &[(HospitalId, StaffId)],
+    sign_in: Option<Uuid>,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    for context in contexts {
-        let tx = database.begin_for_credential(HospitalId(context.hospital_id)).await?;
-        repo::revoke_of_sign_in(&tx, sign_in_id, now).await?;
-        tx.commit().await?;
+) -> Result<u64, DbErr> {
+    let mut ended = 0;
+    for _ in 0..PASSES {
+        let mut found = 0;
+        for (hospital, staff) in places {
+            let tx = database.begin_for_credential(*hospital).await?;
+            found += repo::revoke_all(&tx, *staff, sign_in, now).await?;
+            tx.commit().await?;
+        }
+        ended += found;
+        if found == 0 {
+            break;
+        }
     }
-    Ok(())
+    Ok(ended)
 }
 
 fn not_found() -> UserError {
