@@ -1,6 +1,6 @@
 //! `POST /graphql`: GraphQL over HTTP.
 //!
-//! A request is read within bounds, its credential turned into a viewer, its document decided, and only then run. It runs
+//! A request is read within bounds, then its credential turned into a viewer, its document decided, and only then run. It runs
 //! in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
 //! unknown state.
 
@@ -71,15 +71,16 @@ pub(super) async fn handle(
     }
     let address =
         peer.map(|Extension(PeerAddress(peer))| client::address(peer, &parts.headers, &state.trusted_proxies));
-    let viewer = match viewer(&state.app, &parts.headers, address).await {
-        Ok(viewer) => viewer,
-        Err(refusal) => return refusal.write(media, id),
-    };
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let client = Client::new(user_agent, address);
     let body = match read(body, state.max_body_bytes).await {
         Ok(body) => body,
         Err(response) => return response,
+    };
+    // Asked when everything is there and the document runs next: who sends a body slowly must not outlive the session.
+    let viewer = match viewer(&state.app, &parts.headers, address).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refusal.write(media, id),
     };
     let answer = match params(&body) {
         Ok(params) => execute(&state, viewer, client, params).await,

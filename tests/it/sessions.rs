@@ -8,6 +8,8 @@ use chrono::Duration;
 use patient_logger::kernel::{Role, SessionId, StaffId};
 use sea_orm::sqlx;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::support::{Actor, Answer, Hospital, PASSWORD, TestApp, user_errors};
@@ -594,5 +596,31 @@ async fn asking_about_a_session_leaves_no_hospital_behind() {
         found
     };
     assert_eq!(asked(hospital.id.0).await, [hospital.clinician.staff.0]);
-    assert_eq!(asked(app.hospital().await.id.0).await, [Uuid::nil(); 0]);
+    assert!(asked(app.hospital().await.id.0).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_comes_slowly_does_not_outlive_its_session() {
+    let (app, _, browser) = signed_in().await;
+    let body = r#"{"query":"{ viewer { id } }"}"#;
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         authorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+        browser.actor.token.as_ref().unwrap(),
+        body.len()
+    );
+    let mut statuses = Vec::new();
+    for end in [false, true] {
+        let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(format!("{head}{}", &body[..10]).as_bytes()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        if end {
+            browser.end("signOut", "session { id }").await;
+        }
+        stream.write_all(&body.as_bytes()[10..]).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        statuses.push(answer[..12].to_owned());
+    }
+    assert_eq!(statuses, ["HTTP/1.1 200", "HTTP/1.1 401"]);
 }

@@ -144,9 +144,7 @@ impl Mutation {
     }
 
     /// Gives new tokens for a refresh token. Send it without `Authorization`: an access token that has ended is refused
-    /// before anything else.
-    ///
-    /// A refresh token works once. For ten seconds the one who sent it gets the same successor again, in case the answer was
+    /// before anything else. A refresh token works once. For ten seconds the one who sent it gets the same successor again, in case the answer was
     /// lost or two tabs refresh at once, until that successor is used. A token that is used again after that ends its session:
     /// somebody has a copy.
     #[graphql(directive = access::apply(Permission::Public), directive = semantic_non_null::apply())]

@@ -17,8 +17,7 @@ use crate::tenancy::HospitalScope;
 /// Longest life of a session, however active (OWASP ASVS 5.0, 7.3.2; NIST SP 800-63B, 4.2.3, has 12 hours).
 const ABSOLUTE: Duration = Duration::hours(12);
 
-/// What a client holds after it has entered a hospital.
-#[derive(Debug)]
+/// What a client holds after it has entered a hospital. Without `Debug`: it has the tokens in clear.
 pub(in crate::domains) struct Opened {
     pub(in crate::domains) access: AccessToken,
     pub(in crate::domains) refresh: RefreshToken,
