@@ -1,7 +1,6 @@
 //! The composition root: the only file that knows every room.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::{SDLExportOptions, ValidationMode};
 
@@ -9,6 +8,7 @@ use crate::access::{Access, Caller, Limits};
 use crate::auth::{Passwords, SigningKey, Tokens};
 use crate::domains::accounts::SignIn;
 use crate::domains::partner_keys::PartnerKeys;
+use crate::domains::sessions::{Lifetimes, Sessions};
 use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
 use crate::kernel::{Clock, Viewer};
@@ -25,8 +25,10 @@ pub struct App {
     pub documents: Arc<Documents>,
     /// Explains decisions about documents.
     pub explainer: Arc<Explainer>,
-    /// Turns tokens into viewers.
+    /// Issues tokens.
     pub tokens: Tokens,
+    /// Turns tokens into viewers, while their sessions stand.
+    pub sessions: Sessions,
     /// Turns partners' keys into viewers.
     pub partner_keys: PartnerKeys,
     /// The database.
@@ -45,30 +47,22 @@ impl App {
     ///
     /// # Errors
     /// When a field has no label, or labels contradict each other.
-    pub fn new(
-        database: Database,
-        key: &SigningKey,
-        token_lifetime: Duration,
-        clock: Clock,
-    ) -> Result<Self, SchemaFaults> {
+    pub fn new(database: Database, key: &SigningKey, lifetimes: Lifetimes, clock: Clock) -> Result<Self, SchemaFaults> {
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
         let passwords = Passwords::new();
-        let tokens = Tokens::new(key, token_lifetime, clock.clone());
+        let tokens = Tokens::new(key, lifetimes.access_token, clock.clone());
+        let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
-        let sign_in = SignIn {
-            database: database.clone(),
-            passwords: passwords.clone(),
-            tokens: tokens.clone(),
-            clock: clock.clone(),
-        };
+        let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
         // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
         // only have to let them through.
         let schema = || domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64);
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
         let documents = Arc::new(documents);
         let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
-        let schema = schema().data(passwords).data(sign_in).data(Cursors::new(key.derive("cursors"))).finish();
-        Ok(Self { schema, documents, explainer, tokens, partner_keys, database, clock })
+        let cursors = Cursors::new(key.derive("cursors"));
+        let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
+        Ok(Self { schema, documents, explainer, tokens, sessions, partner_keys, database, clock })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.

@@ -95,6 +95,9 @@ pub struct ServeSettings {
     /// Life of an access token, in minutes
     #[arg(long, env = "ACCESS_TOKEN_LIFETIME", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub access_token_lifetime: u64,
+    /// How long a session lasts without a refresh, in minutes. It ends after 12 hours in any case
+    #[arg(long, env = "SESSION_IDLE_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=480))]
+    pub session_idle_minutes: u64,
     /// Longest time for one request, in seconds
     #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub request_timeout: u64,

@@ -19,10 +19,10 @@
 //! `tests/it/layers.rs` reads the source and holds every room to this table.
 //!
 //! # The way of a request
-//! `http` reads bounded bytes, `auth` turns the credential into a viewer, `graphql::Documents` scans, parses and decides
-//! the document by the labels of the schema (`access`), the reduced document runs: `query.rs`, `service.rs`, and `repo.rs`
-//! inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a null and an error at each
-//! refused path.
+//! `http` reads bounded bytes, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
+//! scans, parses and decides the document by the labels of the schema (`access`), the reduced document runs: `query.rs`,
+//! `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a
+//! null and an error at each refused path.
 
 pub mod access;
 pub mod app;

@@ -49,7 +49,8 @@ impl Bench {
     /// As the server does it.
     async fn with(&self, text: &str, viewer: &Viewer) -> usize {
         let caller = self.app.documents.caller(Some(viewer.permissions));
-        let plan = self.app.documents.prepare(text, None, &Variables::default(), &caller).expect("the document is right");
+        let plan =
+            self.app.documents.prepare(text, None, &Variables::default(), &caller).expect("the document is right");
         let request = plan.request(Variables::default()).expect("something is allowed");
         let (scope, request) = self.request(request, viewer);
         let mut response = self.app.schema.execute(request).await;
@@ -83,7 +84,8 @@ async fn bench(app_url: String, owner_url: &str) {
     let second = Duration::from_secs(10);
     let settings = DatabaseSettings { url: app_url, pool_size: 2, acquire_timeout: second, statement_timeout: second };
     let database = Database::connect(&settings).await.expect("the database is safe");
-    let app = App::new(database, &SigningKey::random(), Duration::from_secs(600), clock).expect("the schema is labelled");
+    let app =
+        App::new(database, &SigningKey::random(), Duration::from_secs(600), clock).expect("the schema is labelled");
     let [clinician, admin] = viewers(&app).await;
     let bench = Bench { app, clinician, admin };
 
@@ -109,7 +111,10 @@ async fn bench(app_url: String, owner_url: &str) {
     let [off, on, off_contact, refused] = times.map(median);
     println!("a page of 100 rows, medians of {ROUNDS} rounds by turns, in microseconds");
     println!("  everything allowed      without {off:8.0}   with {on:8.0}   ratio {:.3}", on / off);
-    println!("  one field in each row   allowed, without {off_contact:8.0}   refused, with {refused:8.0}   ratio {:.3}", refused / off_contact);
+    println!(
+        "  one field in each row   allowed, without {off_contact:8.0}   refused, with {refused:8.0}   ratio {:.3}",
+        refused / off_contact
+    );
 }
 
 /// A clinician and an administrator of the demo, signed in.

@@ -8,6 +8,8 @@ pub mod hospital;
 pub mod idempotency_key;
 pub mod partner_key;
 pub mod patient;
+pub mod refresh_token;
+pub mod session;
 pub mod staff;
 pub mod task_log;
 pub mod task_log_revision;

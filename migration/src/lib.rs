@@ -21,6 +21,7 @@ mod m20261120_000003_patients;
 mod m20261120_000004_task_logs;
 mod m20261120_000005_idempotency_keys;
 mod m20261120_000006_partner_keys;
+mod m20261120_000007_sessions;
 mod wall;
 
 /// Every migration, in the order in which they run.
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000004_task_logs::Migration),
             Box::new(m20261120_000005_idempotency_keys::Migration),
             Box::new(m20261120_000006_partner_keys::Migration),
+            Box::new(m20261120_000007_sessions::Migration),
         ]
     }
 }

@@ -1,74 +1,52 @@
 use std::fmt;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
+use super::opaque::Opaque;
 use crate::kernel::{HospitalId, PartnerKeyId};
 
-/// What every key begins with, so that people and secret scanners know it when they see it.
+/// What every key begins with.
 const PREFIX: &str = "plk_";
-const SECRET_BYTES: usize = 32;
-const CHECKSUM_BYTES: usize = 4;
 
-/// A partner's key: `plk_` and, in base64, the hospital, the key's id, a secret of 256 bits and a checksum.
-///
-/// The hospital stands in the key so that it is looked up inside that hospital's wall, like everything else. The checksum
-/// tells a mistyped key from a wrong one without asking the database; it protects nothing.
+/// A partner's key: `plk_`, the hospital, the key's id, a secret of 256 bits and a checksum.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PartnerKey {
     /// The hospital that it opens.
     pub hospital_id: HospitalId,
     /// Its id.
     pub id: PartnerKeyId,
-    secret: [u8; SECRET_BYTES],
+    inner: Opaque,
 }
 
 impl PartnerKey {
     /// A new key.
     pub fn random(hospital_id: HospitalId, id: PartnerKeyId) -> Self {
-        // Three random UUIDs hold 366 random bits from the system's generator.
-        let bits = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
-        Self::with_secret(hospital_id, id, &bits.map(Uuid::into_bytes).concat())
+        Self::of(Opaque::random(hospital_id, id.0))
     }
 
     /// The key whose secret is made of `seed`: for demo data, where it must be known.
     pub fn with_secret(hospital_id: HospitalId, id: PartnerKeyId, seed: &[u8]) -> Self {
-        Self { hospital_id, id, secret: Sha256::digest(seed).into() }
+        Self::of(Opaque { hospital_id, id: id.0, secret: Sha256::digest(seed).into() })
+    }
+
+    fn of(inner: Opaque) -> Self {
+        Self { hospital_id: inner.hospital_id, id: PartnerKeyId(inner.id), inner }
     }
 
     /// Reads a key as it is sent; `None` when it is none.
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
-        if checksum(body) != sum {
-            return None;
-        }
-        let (hospital, rest) = body.split_first_chunk::<16>()?;
-        let (id, secret) = rest.split_first_chunk::<16>()?;
-        Some(Self {
-            hospital_id: HospitalId(Uuid::from_bytes(*hospital)),
-            id: PartnerKeyId(Uuid::from_bytes(*id)),
-            secret: secret.try_into().ok()?,
-        })
+        Opaque::parse(PREFIX, text).map(Self::of)
     }
 
     /// The key as it is sent. To be shown once.
     pub fn reveal(&self) -> String {
-        let body = [self.hospital_id.0.as_bytes(), self.id.0.as_bytes(), &self.secret[..]].concat();
-        let sum = checksum(&body);
-        format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode([body, sum].concat()))
+        self.inner.reveal(PREFIX)
     }
 
-    /// What is stored of it. The secret has 256 random bits, so a fast hash is enough.
+    /// What is stored of it.
     pub fn secret_hash(&self) -> [u8; 32] {
-        Sha256::digest(self.secret).into()
+        self.inner.secret_hash()
     }
-}
-
-fn checksum(body: &[u8]) -> Vec<u8> {
-    Sha256::digest(body)[..CHECKSUM_BYTES].to_vec()
 }
 
 impl fmt::Debug for PartnerKey {
@@ -79,6 +57,8 @@ impl fmt::Debug for PartnerKey {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

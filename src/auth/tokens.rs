@@ -180,8 +180,23 @@ impl Tokens {
         role: Role,
         session: SessionId,
     ) -> Result<AccessToken, AppError> {
+        self.issue_until(staff, hospital, role, session, DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// As [`Tokens::issue`], for a token that ends at `latest_end` if not before: no token says that it outlives its session.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn issue_until(
+        &self,
+        staff: StaffId,
+        hospital: HospitalId,
+        role: Role,
+        session: SessionId,
+        latest_end: DateTime<Utc>,
+    ) -> Result<AccessToken, AppError> {
         let now = self.clock.now();
-        let expires_at = now + self.lifetime;
+        let expires_at = latest_end.min(now + self.lifetime);
         let claims = Claims {
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
@@ -201,7 +216,8 @@ impl Tokens {
         Ok(AccessToken { token, expires_at })
     }
 
-    /// Who a token speaks for; `None` if it is not one of ours, or not now.
+    /// Who a token speaks for; `None` if it is not one of ours, or not now. Whether its session still stands, and in which
+    /// role, the token cannot know: `domains::sessions` asks that.
     pub fn verify(&self, token: &str) -> Option<Viewer> {
         let decoded = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
         if decoded.header.typ.as_deref() != Some(TYPE) {

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::auth::{Passwords, SigningKey};
 use crate::config::{ServeSettings, Switch};
 use crate::database::{self, Direction, Store};
+use crate::domains::sessions::Lifetimes;
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
@@ -64,8 +65,11 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
         false => None,
     };
     let database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
-    let lifetime = Duration::from_secs(settings.access_token_lifetime * 60);
-    let app = Arc::new(App::new(database.clone(), key, lifetime, clock)?);
+    let lifetimes = Lifetimes {
+        access_token: Duration::from_secs(settings.access_token_lifetime * 60),
+        idle: Duration::from_secs(settings.session_idle_minutes * 60),
+    };
+    let app = Arc::new(App::new(database.clone(), key, lifetimes, clock)?);
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))

@@ -8,7 +8,7 @@
 //! | `repo.rs` | SQL through SeaORM; takes the transaction first; the only file that names `entity::` |
 //! | `loader.rs` | rows by id, batched within one request |
 //!
-//! To add a domain: its folder, and its line in [`domains!`] below. It brings a `Query`, a `Mutation` (or [`Nothing`])
+//! To add a domain: its folder, and its line in [`domains!`] below. It brings a `Query` and a `Mutation` (or [`Nothing`])
 //! and `loaders` (or [`no_loaders`]); every field carries an `access` label, or the server does not start.
 
 use std::sync::Arc;
@@ -40,7 +40,7 @@ macro_rules! domains {
     };
 }
 
-domains! { access, accounts, hospitals, partner_keys, patients, staff, task_logs }
+domains! { access, accounts, hospitals, partner_keys, patients, sessions, staff, task_logs }
 
 /// The schema of the API.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;
@@ -50,7 +50,7 @@ pub fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
 }
 
-/// The mutations of a domain that has none.
+/// The queries or mutations of a domain that has none.
 pub(crate) type Nothing = EmptyMutation;
 
 /// The loaders of a domain that has none.

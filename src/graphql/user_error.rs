@@ -52,6 +52,8 @@ pub enum UserErrorCode {
     IdempotencyKeyReused,
     /// E-mail address and password do not match, or the account may not sign in there.
     InvalidCredentials,
+    /// The session has ended, or the refresh token is not its own or was used before. Sign in again.
+    InvalidSession,
 }
 
 impl UserError {

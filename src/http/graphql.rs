@@ -1,6 +1,6 @@
 //! `POST /graphql`: GraphQL over HTTP.
 //!
-//! A request is read within bounds, its credential turned into a viewer, its document decided, and only then run. It runs
+//! A request is read within bounds, then its credential turned into a viewer, its document decided, and only then run. It runs
 //! in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
 //! unknown state.
 
@@ -26,7 +26,7 @@ use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
 use crate::domains;
 use crate::error::{AppError, ErrorCode};
-use crate::kernel::Viewer;
+use crate::kernel::{Client, Viewer};
 use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
@@ -71,16 +71,19 @@ pub(super) async fn handle(
     }
     let address =
         peer.map(|Extension(PeerAddress(peer))| client::address(peer, &parts.headers, &state.trusted_proxies));
-    let viewer = match viewer(&state.app, &parts.headers, address).await {
-        Ok(viewer) => viewer,
-        Err(refusal) => return refusal.write(media, id),
-    };
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let client = Client::new(user_agent, address);
     let body = match read(body, state.max_body_bytes).await {
         Ok(body) => body,
         Err(response) => return response,
     };
+    // Asked when everything is there and the document runs next: who sends a body slowly must not outlive the session.
+    let viewer = match viewer(&state.app, &parts.headers, address).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refusal.write(media, id),
+    };
     let answer = match params(&body) {
-        Ok(params) => execute(&state, viewer, params).await,
+        Ok(params) => execute(&state, viewer, client, params).await,
         Err(message) => refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message),
     };
     answer.write(media, id)
@@ -102,17 +105,15 @@ async fn viewer(app: &App, headers: &HeaderMap, address: Option<IpAddr>) -> Resu
         let (scheme, credential) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
     });
-    let viewer = match credential {
-        Some(key) if key.starts_with("plk_") => match app.partner_keys.verify(key, address).await {
-            Ok(viewer) => viewer,
-            Err(error) => {
-                tracing::error!(?error, "a partner key could not be looked up");
-                return Err(refused(StatusCode::SERVICE_UNAVAILABLE, error.code().as_str(), error.message()));
-            }
-        },
-        Some(token) => app.tokens.verify(token),
-        None => None,
+    let held = match credential {
+        Some(key) if key.starts_with("plk_") => app.partner_keys.verify(key, address).await,
+        Some(token) => app.sessions.viewer(token).await,
+        None => Ok(None),
     };
+    let viewer = held.map_err(|error| {
+        tracing::error!(?error, "a credential could not be looked up");
+        refused(StatusCode::SERVICE_UNAVAILABLE, error.code().as_str(), error.message())
+    })?;
     viewer.map(Some).ok_or_else(|| {
         let message = "The access token or partner key is not valid, or no longer. Sign in again.";
         refused(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
@@ -142,7 +143,7 @@ fn params(body: &[u8]) -> Result<Params, String> {
     })
 }
 
-async fn execute(state: &HttpState, viewer: Option<Viewer>, params: Params) -> Answer {
+async fn execute(state: &HttpState, viewer: Option<Viewer>, client: Client, params: Params) -> Answer {
     let app = &state.app;
     let Params { query, operation_name, variables, .. } = params;
     let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
@@ -155,7 +156,7 @@ async fn execute(state: &HttpState, viewer: Option<Viewer>, params: Params) -> A
         let error = AppError::only_reads();
         return refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message());
     }
-    let running = tokio::spawn(run(app.clone(), plan, variables, viewer).in_current_span());
+    let running = tokio::spawn(run(app.clone(), plan, variables, viewer, client).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
@@ -170,10 +171,11 @@ async fn execute(state: &HttpState, viewer: Option<Viewer>, params: Params) -> A
     }
 }
 
-async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Option<Viewer>) -> Answer {
+async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Option<Viewer>, client: Client) -> Answer {
     let scope = viewer.map(|viewer| Arc::new(HospitalScope::new(app.database.clone(), app.clock.clone(), viewer)));
     let mut response = match plan.request(variables) {
-        Some(mut request) => {
+        Some(request) => {
+            let mut request = request.data(client);
             if let Some(scope) = &scope {
                 request = domains::loaders(request.data(scope.clone()).data(app.explainer.clone()), scope);
             }

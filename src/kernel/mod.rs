@@ -2,12 +2,14 @@
 //!
 //! Plain types without I/O. Nothing here knows about GraphQL requests, HTTP or the database.
 
+mod client;
 mod clock;
 mod ids;
 mod permission;
 pub mod text;
 mod viewer;
 
+pub use client::Client;
 pub use clock::Clock;
 pub use ids::{AccountId, GlobalId, HospitalId, IdError, Kind, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId};
 pub use permission::{Holders, Permission, PermissionSet, Role};

@@ -5,8 +5,10 @@
 //! - [`HospitalScope::read`]: one snapshot for the whole request, opened when the first row is asked for;
 //! - [`HospitalScope::write`]: one transaction for one mutation.
 //!
-//! Repositories take a [`Tx`] first, so that a query without a hospital cannot be written. The one exception has a name
-//! to search for: [`Database::begin_outside_hospitals`], for sign-in, which happens before there is a hospital.
+//! Repositories take a [`Tx`] first, so that a query without a hospital cannot be written. What happens before there is a
+//! viewer has names to search for: [`Database::begin_outside_hospitals`], for sign-in, which happens before there is a
+//! hospital; [`Database::begin_for_credential`], in the hospital that a credential names; and
+//! [`Database::ask_for_credential`], for the one question whether it still holds.
 
 mod database;
 mod keyset;

@@ -30,11 +30,7 @@ impl Tx {
         let opened = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await }).await;
         let inner = match opened {
             Ok(Ok(transaction)) => transaction,
-            Ok(Err(sqlx::Error::PoolTimedOut)) => {
-                return Err(DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout));
-            }
-            Ok(Err(error @ sqlx::Error::Database(_))) => return Err(query_error(error)),
-            Ok(Err(error)) => return Err(DbErr::Conn(RuntimeErr::SqlxError(error.into()))),
+            Ok(Err(error)) => return Err(open_error(error)),
             Err(_) => return Err(closed()),
         };
         Ok(Self { inner: Mutex::new(Some(inner)), statements })
@@ -74,11 +70,20 @@ fn closed() -> DbErr {
     DbErr::Custom("the transaction has ended".into())
 }
 
+/// Why there is no connection, or why what was said first on it failed.
+pub(super) fn open_error(error: sqlx::Error) -> DbErr {
+    match error {
+        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout),
+        sqlx::Error::Database(_) => query_error(error),
+        error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+    }
+}
+
 fn query_error(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
-fn prepared(statement: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {
+pub(super) fn prepared(statement: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {
     let values = statement.values.unwrap_or(sea_orm::Values(Vec::new()));
     sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
 }

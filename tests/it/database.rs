@@ -8,7 +8,7 @@ use patient_logger::tenancy::{Database, DatabaseSettings};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::support::{Hospital, TestApp, TestDatabase};
+use crate::support::{Hospital, PASSWORD, TestApp, TestDatabase};
 
 /// Every table that the server's role can read something of.
 async fn readable_tables(app: &mut PgConnection) -> Vec<String> {
@@ -44,6 +44,8 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
             serde_json::json!({ "patientId": patient, "taskType": "OTHER", "description": "x", "idempotencyKey": "k" });
         clinician.mutate("createTaskLog", input, "taskLog { id }").await;
         app.admin(hospital).partner_key(serde_json::json!([])).await;
+        let input = serde_json::json!({ "email": hospital.clinician.email, "password": PASSWORD });
+        app.anonymous().mutate("signIn", input, "refreshToken").await;
     }
     hospitals
 }
@@ -60,6 +62,8 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
         "idempotency_keys",
         "partner_keys",
         "patients",
+        "refresh_tokens",
+        "sessions",
         "staff",
         "task_log_revisions",
         "task_logs",
@@ -99,6 +103,7 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         format!("UPDATE patients SET room = 'X' WHERE hospital_id = '{theirs}'"),
         format!("UPDATE task_logs SET notes = 'X', version = version + 1 WHERE hospital_id = '{theirs}'"),
         format!("UPDATE staff SET role = 'ADMIN' WHERE hospital_id = '{theirs}'"),
+        format!("UPDATE sessions SET revoked_at = NULL WHERE hospital_id = '{theirs}'"),
     ] {
         let done = sqlx::query(AssertSqlSafe(sql.clone())).execute(&mut connection).await.unwrap();
         assert_eq!(done.rows_affected(), 0, "{sql}");
@@ -115,6 +120,10 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         "UPDATE accounts SET email = 'x@x.example'".into(),
         "SELECT password_hash FROM accounts".into(),
         "SELECT * FROM seaql_migrations".into(),
+        "UPDATE sessions SET staff_id = staff_id".into(),
+        "UPDATE sessions SET absolute_expires_at = now()".into(),
+        "UPDATE refresh_tokens SET hash = hash".into(),
+        "DELETE FROM sessions".into(),
         "DELETE FROM patients".into(),
         "DELETE FROM task_logs".into(),
         "DELETE FROM task_log_revisions".into(),
@@ -214,6 +223,7 @@ async fn the_doors_across_hospitals_are_these_and_belong_to_nobody_who_can_sign_
     let door = |name: &str, owner: &str| (name.to_owned(), owner.to_owned());
     let expected = [
         door("account_door", "patient_logger_door"),
+        door("context_door", "patient_logger_door"),
         door("schema_version", "patient_logger_owner"),
         door("sign_in_door", "patient_logger_door"),
     ];
@@ -247,6 +257,8 @@ async fn another_permissive_policy_opens_nothing() {
         "task_log_revisions",
         "idempotency_keys",
         "partner_keys",
+        "refresh_tokens",
+        "sessions",
     ] {
         enter(&mut connection, &one.id.0.to_string()).await;
         let own = count(&mut connection, table).await;

@@ -960,6 +960,18 @@ const ID_PLACES: [(&str, &str, &str); 16] = [
         "mutation($id: ID!) { revokePartnerKey(input: { id: $id }) {
         partnerKey { id } userErrors { code message field } } }",
     ),
+    (
+        "RevokeSessionInput.id",
+        "ses",
+        "mutation($id: ID!) { revokeSession(input: { id: $id }) {
+        session { id } userErrors { code message field } } }",
+    ),
+    (
+        "SwitchContextInput.staffId",
+        "stf",
+        "mutation($id: ID!) { switchContext(input: { staffId: $id }) {
+        accessToken viewer { id } userErrors { code message field } } }",
+    ),
 ];
 
 /// The answer as it comes over the wire, without what is new on each: the id of the request is in a header.
@@ -974,7 +986,8 @@ async fn everything(superuser: &mut PgConnection) -> Vec<String> {
     let sql = "SELECT 'h' || t::text FROM hospitals t UNION ALL SELECT 'a' || t::text FROM accounts t
         UNION ALL SELECT 's' || t::text FROM staff t UNION ALL SELECT 'p' || t::text FROM patients t
         UNION ALL SELECT 'l' || t::text FROM task_logs t UNION ALL SELECT 'r' || t::text FROM task_log_revisions t
-        UNION ALL SELECT 'k' || t::text FROM idempotency_keys t ORDER BY 1";
+        UNION ALL SELECT 'k' || t::text FROM idempotency_keys t UNION ALL SELECT 'e' || t::text FROM sessions t
+        UNION ALL SELECT 't' || t::text FROM refresh_tokens t ORDER BY 1";
     sqlx::query_scalar(sql).fetch_all(superuser).await.unwrap()
 }
 
@@ -1028,6 +1041,12 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
             PartnerKeyId(new).to_string(),
             own_key,
         ),
+        (
+            "ses",
+            world.two.admin.session.to_string(),
+            SessionId(new).to_string(),
+            world.one.colleague.session.to_string(),
+        ),
     ];
     let nouns = [
         ("pat", "a patient"),
@@ -1035,6 +1054,7 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
         ("stf", "a member of staff"),
         ("hos", "a hospital"),
         ("key", "a partner key"),
+        ("ses", "a session"),
     ];
     let noun = |kind: &str| nouns.iter().find(|(prefix, _)| *prefix == kind).unwrap().1;
     let before = everything(&mut superuser).await;

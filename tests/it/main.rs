@@ -20,6 +20,7 @@ mod partner_keys;
 mod patients;
 mod rights;
 mod schema;
+mod sessions;
 mod sign_in;
 mod staff;
 mod task_logs;

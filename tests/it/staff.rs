@@ -229,7 +229,11 @@ async fn the_last_administrator_stays() {
         json!({ "name": "Ada Former", "role": "CLINICIAN", "version": 3 }),
         "now there is another"
     );
-    assert_eq!(admin.mutate("deactivateStaff", json!({ "id": second["id"] }), STAFF).await, last("id"));
+    // The first has lost the permission with the role, at once; the second has it.
+    let refused = admin.send("deactivateStaff", json!({ "id": second["id"] }), STAFF).await;
+    assert_eq!(refused.code(), "FORBIDDEN");
+    let promoted = app.clinician(&hospital);
+    assert_eq!(promoted.mutate("deactivateStaff", json!({ "id": second["id"] }), STAFF).await, last("id"));
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
-use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::ViewerObject;
 use super::service::{Entry, Place, SignIn};
+use crate::domains::sessions::{Opened, Sessions};
+use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{DateTime, UserError, settle};
-use crate::kernel::{Permission, Role};
+use crate::graphql::{DateTime, Fail, UserError, scope, settle};
+use crate::kernel::{Client, Permission, Role, StaffId};
 
 /// The mutations of this domain.
 #[derive(Debug, Default)]
@@ -40,8 +42,13 @@ pub struct SignInChoice {
 pub struct SignInPayload {
     /// Send it with each request as `Authorization: Bearer <accessToken>`. Null when there are choices or user errors.
     access_token: Option<String>,
-    /// When the token stops working.
+    /// When the access token stops working.
     expires_at: Option<DateTime>,
+    /// Send it to `refreshSession` before the access token stops working. It works once. Keep it where only you can read it:
+    /// who has it is you. Null when there are choices or user errors.
+    refresh_token: Option<String>,
+    /// When the session ends unless it is refreshed before.
+    refresh_expires_at: Option<DateTime>,
     /// Who you are now.
     viewer: Option<ViewerObject>,
     /// The hospitals to choose from, when the account works in several and none was named. Sign in again with one of them.
@@ -49,6 +56,62 @@ pub struct SignInPayload {
     /// Why you are not signed in; empty when you are, or when you have to choose.
     user_errors: Vec<UserError>,
 }
+
+/// A session to prolong.
+#[derive(Debug, InputObject)]
+pub struct RefreshSessionInput {
+    /// The newest refresh token of the session, which begins with `plr_`.
+    #[graphql(secret)]
+    refresh_token: String,
+}
+
+/// Where to open a session.
+#[derive(Debug, InputObject)]
+pub struct SwitchContextInput {
+    /// The staff record to be: a `staffId` of `viewer.contexts`.
+    staff_id: ID,
+}
+
+macro_rules! tokens_payload {
+    ($name:ident, $mutation:literal, $needs:ident) => {
+        #[doc = concat!("What became of `", $mutation, "`: tokens, or user errors.")]
+        #[derive(Debug, Default, SimpleObject)]
+        #[graphql(directive = access::apply(Permission::$needs))]
+        pub struct $name {
+            /// Send it with each request as `Authorization: Bearer <accessToken>`. Null when there are user errors.
+            access_token: Option<String>,
+            /// When the access token stops working.
+            expires_at: Option<DateTime>,
+            /// Send it to `refreshSession` before the access token stops working. It works once. Keep it where only you can
+            /// read it: who has it is you. Null when there are user errors.
+            refresh_token: Option<String>,
+            /// When the session ends unless it is refreshed before.
+            refresh_expires_at: Option<DateTime>,
+            /// Who you are with these tokens.
+            viewer: Option<ViewerObject>,
+            /// Why there are no tokens; empty when there are.
+            user_errors: Vec<UserError>,
+        }
+
+        impl $name {
+            fn of(done: std::result::Result<Opened, Fail>) -> Result<Self> {
+                let (opened, user_errors) = settle(done)?;
+                let Some(opened) = opened else { return Ok(Self { user_errors, ..Self::default() }) };
+                Ok(Self {
+                    access_token: Some(opened.access.token),
+                    expires_at: Some(opened.access.expires_at.into()),
+                    refresh_token: Some(opened.refresh.reveal()),
+                    refresh_expires_at: Some(opened.refresh_expires_at.into()),
+                    viewer: Some(ViewerObject::new(opened.scope)),
+                    user_errors,
+                })
+            }
+        }
+    };
+}
+
+tokens_payload!(RefreshSessionPayload, "refreshSession", Public);
+tokens_payload!(SwitchContextPayload, "switchContext", SignedIn);
 
 #[Object(name = "AccountMutations")]
 impl Mutation {
@@ -59,12 +122,15 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and where.")] input: SignInInput,
     ) -> Result<Option<SignInPayload>> {
-        let entered = ctx.data::<SignIn>()?.sign_in(&input.email, &input.password, input.hospital.as_deref()).await;
+        let entered =
+            ctx.data::<SignIn>()?.sign_in(&input.email, &input.password, input.hospital.as_deref(), &client(ctx)).await;
         Ok(Some(match settle(entered)? {
-            (Some(Entry::In(token, scope)), _) => SignInPayload {
-                access_token: Some(token.token),
-                expires_at: Some(token.expires_at.into()),
-                viewer: Some(ViewerObject::new(scope)),
+            (Some(Entry::In(opened)), _) => SignInPayload {
+                access_token: Some(opened.access.token),
+                expires_at: Some(opened.access.expires_at.into()),
+                refresh_token: Some(opened.refresh.reveal()),
+                refresh_expires_at: Some(opened.refresh_expires_at.into()),
+                viewer: Some(ViewerObject::new(opened.scope)),
                 ..SignInPayload::default()
             },
             (Some(Entry::Choose(places)), _) => SignInPayload {
@@ -74,6 +140,38 @@ impl Mutation {
             (None, user_errors) => SignInPayload { user_errors, ..SignInPayload::default() },
         }))
     }
+
+    /// Gives new tokens for a refresh token. Send it without `Authorization`: an access token that has ended is refused
+    /// before anything else. A refresh token works once. For ten seconds the one who sent it gets the same successor again, in case the answer was
+    /// lost or two tabs refresh at once, until that successor is used. A token that is used again after that ends its session:
+    /// somebody has a copy.
+    #[graphql(directive = access::apply(Permission::Public), directive = semantic_non_null::apply())]
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
+    ) -> Result<Option<RefreshSessionPayload>> {
+        let refreshed = ctx.data::<Sessions>()?.refresh(&input.refresh_token, &client(ctx)).await;
+        Ok(Some(RefreshSessionPayload::of(refreshed)?))
+    }
+
+    /// Opens a session in another hospital where your account works, without a password. The session of this request goes on
+    /// beside it, and the new one ends no later than that.
+    #[graphql(directive = access::apply(Permission::SignedIn), directive = semantic_non_null::apply())]
+    async fn switch_context(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Where to.")] input: SwitchContextInput,
+    ) -> Result<Option<SwitchContextPayload>> {
+        let staff_id = StaffId::parse(&input.staff_id).map_err(AppError::from)?;
+        let switched = ctx.data::<Sessions>()?.switch(scope(ctx)?, staff_id, &client(ctx)).await;
+        Ok(Some(SwitchContextPayload::of(switched)?))
+    }
+}
+
+/// From where the request comes.
+fn client(ctx: &Context<'_>) -> Client {
+    ctx.data_opt::<Client>().cloned().unwrap_or_default()
 }
 
 impl From<Place> for SignInChoice {

@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, Result};
+use async_graphql::{ID, Object, Result, SimpleObject};
 use tokio::sync::OnceCell;
 
 use crate::domains::hospitals::{self, Hospital};
 use crate::domains::partner_keys::{self, PartnerKeyObject};
+use crate::domains::sessions::{self, Session};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
 use crate::graphql::DateTime;
 use crate::graphql::label::access;
-use crate::kernel::{Actor, Permission, Role};
+use crate::kernel::{Actor, Permission, Role, StaffId};
 use crate::tenancy::HospitalScope;
 
 /// You, in the hospital that you are signed in to.
@@ -36,6 +37,22 @@ impl ViewerObject {
         let Actor::PartnerKey(id) = self.scope.viewer.actor else { return Err(AppError::unauthenticated()) };
         partner_keys::find(&self.scope, id).await?.ok_or_else(AppError::unauthenticated)
     }
+}
+
+/// A hospital in which your account works.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(directive = access::apply(Permission::Public))]
+pub struct WorkContext {
+    /// Your staff record there, for `switchContext`.
+    staff_id: ID,
+    /// Your role there.
+    role: Role,
+    /// The `slug` of the hospital.
+    slug: String,
+    /// The name of the hospital.
+    name: String,
+    /// Whether you are there now.
+    current: bool,
 }
 
 /// You, in the hospital that you are signed in to. Whoever gets a viewer is that viewer, so these fields need nothing more.
@@ -84,6 +101,28 @@ impl ViewerObject {
     #[graphql(directive = access::apply(Permission::ReadStaff))]
     async fn staff(&self) -> Result<Option<Staff>> {
         Ok(self.member().await?.cloned())
+    }
+
+    /// Your sessions in this hospital that have not ended, the one used last first, at most 50; none with a partner key. If
+    /// you do not know one of them, end it with `revokeSession`.
+    async fn sessions(&self) -> Result<Vec<Session>> {
+        Ok(sessions::list(&self.scope).await?)
+    }
+
+    /// Where your account works, this hospital among them; none with a partner key. `switchContext` opens a session there.
+    async fn contexts(&self) -> Result<Vec<WorkContext>> {
+        let (scope, contexts) = (&self.scope, sessions::contexts(&self.scope).await?);
+        let context = |row: sessions::ContextRow| {
+            let staff_id = StaffId(row.staff_id);
+            Some(WorkContext {
+                staff_id: staff_id.to_string().into(),
+                role: row.role()?,
+                slug: row.hospital_slug,
+                name: row.hospital_name,
+                current: scope.viewer.staff_id() == Some(staff_id),
+            })
+        };
+        Ok(contexts.into_iter().filter_map(context).collect())
     }
 
     /// When your access token or partner key stops working.

@@ -1,13 +1,9 @@
-use std::sync::Arc;
-
-use uuid::Uuid;
-
 use super::repo;
-use crate::auth::{AccessToken, Passwords, Tokens};
-use crate::error::AppError;
+use crate::auth::Passwords;
+use crate::domains::sessions::{Opened, Sessions};
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Actor, Clock, HospitalId, Role, SessionId, StaffId, Viewer, text};
-use crate::tenancy::{Database, HospitalScope};
+use crate::kernel::{Client, HospitalId, Role, StaffId, text};
+use crate::tenancy::Database;
 
 /// What signing in needs.
 #[derive(Clone, Debug)]
@@ -16,10 +12,8 @@ pub struct SignIn {
     pub database: Database,
     /// Checks the password.
     pub passwords: Passwords,
-    /// Makes the token.
-    pub tokens: Tokens,
-    /// Tells the time.
-    pub clock: Clock,
+    /// Opens the session.
+    pub sessions: Sessions,
 }
 
 /// A place where an account works.
@@ -35,13 +29,19 @@ pub(super) struct Place {
 /// What a right password leads to.
 pub(super) enum Entry {
     /// Into a hospital.
-    In(AccessToken, Arc<HospitalScope>),
+    In(Box<Opened>),
     /// To a choice between hospitals.
     Choose(Vec<Place>),
 }
 
 impl SignIn {
-    pub(super) async fn sign_in(&self, email: &str, password: &str, hospital: Option<&str>) -> Result<Entry, Fail> {
+    pub(super) async fn sign_in(
+        &self,
+        email: &str,
+        password: &str,
+        hospital: Option<&str>,
+        client: &Client,
+    ) -> Result<Entry, Fail> {
         let rows = match text::address(email) {
             Ok(address) => repo::sign_in_door(&self.database.begin_outside_hospitals().await?, &address).await?,
             // Nobody has it.
@@ -57,23 +57,13 @@ impl SignIn {
         }
         match places.len() {
             0 => Err(invalid_credentials()),
-            1 => Ok(self.enter(&places[0])?),
+            1 => {
+                let place = &places[0];
+                let opened = self.sessions.open(place.hospital_id, place.staff_id, place.role, client).await?;
+                Ok(Entry::In(Box::new(opened)))
+            }
             _ => Ok(Entry::Choose(places)),
         }
-    }
-
-    fn enter(&self, place: &Place) -> Result<Entry, AppError> {
-        let session_id = SessionId(Uuid::now_v7());
-        let token = self.tokens.issue(place.staff_id, place.hospital_id, place.role, session_id)?;
-        let viewer = Viewer {
-            hospital_id: place.hospital_id,
-            actor: Actor::Staff { id: place.staff_id, session_id },
-            role: place.role,
-            permissions: place.role.permissions(),
-            expires_at: token.expires_at,
-        };
-        let scope = HospitalScope::new(self.database.clone(), self.clock.clone(), viewer);
-        Ok(Entry::In(token, Arc::new(scope)))
     }
 }
 

@@ -84,7 +84,7 @@ pub struct UpdateStaffInput {
     pub(super) expected_version: Option<i32>,
     /// Name.
     pub(super) name: MaybeUndefined<String>,
-    /// Role. It holds from the next sign-in on.
+    /// Role. It holds from the next request on.
     pub(super) role: MaybeUndefined<Role>,
 }
 

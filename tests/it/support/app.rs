@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use patient_logger::app::App;
 use patient_logger::auth::{Passwords, SigningKey};
+use patient_logger::domains::sessions::Lifetimes;
 use patient_logger::http::{HttpState, Limits, serve};
 use patient_logger::kernel::{Clock, HospitalId, Role, SessionId, StaffId};
 use patient_logger::tenancy::{Database, DatabaseSettings};
@@ -17,6 +18,7 @@ use super::{Actor, TestDatabase};
 
 /// The password of everybody.
 pub const PASSWORD: &str = "a password for tests";
+const LIFETIMES: Lifetimes = Lifetimes { access_token: Duration::from_secs(600), idle: Duration::from_secs(15 * 60) };
 
 /// A server on a free port, with a database of its own and a clock that the test sets.
 pub struct TestApp {
@@ -45,6 +47,8 @@ pub struct Person {
     pub staff: StaffId,
     pub email: String,
     pub role: Role,
+    /// A session that lasts for years, of which `actor` has the token.
+    pub session: SessionId,
 }
 
 impl TestApp {
@@ -99,7 +103,7 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, &key, Duration::from_secs(600), clock).unwrap());
+        let app = Arc::new(App::new(pool, &key, LIFETIMES, clock).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -140,10 +144,12 @@ impl TestApp {
         .execute(&mut *tx)
         .await
         .unwrap();
-        let admin = person(&mut tx, id, Role::Admin, "Ada Admin", &format!("admin@{slug}.example")).await;
+        let admin = person(&mut tx, self.now(), id, Role::Admin, "Ada Admin", &format!("admin@{slug}.example")).await;
         let clinician =
-            person(&mut tx, id, Role::Clinician, "Carl Clinician", &format!("clinician@{slug}.example")).await;
-        let colleague = person(&mut tx, id, Role::Clinician, "Dora Doctor", &format!("colleague@{slug}.example")).await;
+            person(&mut tx, self.now(), id, Role::Clinician, "Carl Clinician", &format!("clinician@{slug}.example"))
+                .await;
+        let colleague =
+            person(&mut tx, self.now(), id, Role::Clinician, "Dora Doctor", &format!("colleague@{slug}.example")).await;
         tx.commit().await.unwrap();
         Hospital { id, slug, admin, clinician, colleague }
     }
@@ -157,7 +163,7 @@ impl TestApp {
             .execute(&mut *tx)
             .await
             .unwrap();
-        let person = person(&mut tx, hospital.id, role, "Flo Float", email).await;
+        let person = person(&mut tx, self.now(), hospital.id, role, "Flo Float", email).await;
         tx.commit().await.unwrap();
         let mut superuser = self.database.superuser().await;
         let sql = "UPDATE accounts SET password_chosen_by = NULL WHERE email = $1";
@@ -167,8 +173,7 @@ impl TestApp {
 
     /// Somebody who has signed in.
     pub fn actor(&self, person: &Person) -> Actor {
-        let session = SessionId(Uuid::now_v7());
-        let token = self.app.tokens.issue(person.staff, person.hospital, person.role, session).unwrap();
+        let token = self.app.tokens.issue(person.staff, person.hospital, person.role, person.session).unwrap();
         Actor::new(&self.url, Some(token.token))
     }
 
@@ -190,7 +195,14 @@ impl TestApp {
     }
 }
 
-async fn person(tx: &mut PgConnection, hospital: HospitalId, role: Role, name: &str, email: &str) -> Person {
+async fn person(
+    tx: &mut PgConnection,
+    now: DateTime<Utc>,
+    hospital: HospitalId,
+    role: Role,
+    name: &str,
+    email: &str,
+) -> Person {
     static HASH: OnceCell<String> = OnceCell::const_new();
     let hash = HASH.get_or_init(async || Passwords::new().hash(PASSWORD).await.unwrap()).await;
     let account: Uuid = sqlx::query_scalar("SELECT account_door($1, $2, $3)")
@@ -212,5 +224,11 @@ async fn person(tx: &mut PgConnection, hospital: HospitalId, role: Role, name: &
         .execute(&mut *tx)
         .await
         .unwrap();
-    Person { hospital, staff, email: email.to_owned(), role }
+    let session = SessionId(Uuid::now_v7());
+    let sql =
+        "INSERT INTO sessions (hospital_id, id, sign_in_id, staff_id, device, created_at, last_used_at, expires_at,
+                   absolute_expires_at)
+               VALUES ($1, $2, $2, $3, 'a test', $4, $4, $4 + interval '10 years', $4 + interval '10 years')";
+    sqlx::query(sql).bind(hospital.0).bind(session.0).bind(staff.0).bind(now).execute(&mut *tx).await.unwrap();
+    Person { hospital, staff, email: email.to_owned(), role, session }
 }

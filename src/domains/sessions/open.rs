@@ -1,0 +1,169 @@
+//! A new session, and what its client gets.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use uuid::Uuid;
+
+use super::authenticate::Sessions;
+use super::repo::{self, RefreshTokenRow, SessionRow};
+use super::service;
+use crate::auth::{AccessToken, RefreshToken};
+use crate::error::AppError;
+use crate::graphql::{Fail, UserError, UserErrorCode};
+use crate::kernel::{Actor, Client, HospitalId, Role, SessionId, StaffId, Viewer};
+use crate::tenancy::HospitalScope;
+
+/// Longest life of a session, however active (OWASP ASVS 5.0, 7.3.2; NIST SP 800-63B, 4.2.3, has 12 hours).
+const ABSOLUTE: Duration = Duration::hours(12);
+
+/// What a client holds after it has entered a hospital. Without `Debug`: it has the tokens in clear.
+pub(in crate::domains) struct Opened {
+    pub(in crate::domains) access: AccessToken,
+    pub(in crate::domains) refresh: RefreshToken,
+    pub(in crate::domains) refresh_expires_at: DateTime<Utc>,
+    pub(in crate::domains) scope: Arc<HospitalScope>,
+}
+
+/// What a session comes from.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    /// A password.
+    SignIn,
+    /// Another session of the same account. No password was asked for, so the new one ends when that would have.
+    Session {
+        /// The sign-in behind it.
+        sign_in_id: Uuid,
+        /// When it ends in any case.
+        absolute_expires_at: DateTime<Utc>,
+    },
+}
+
+/// Whom tokens are for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bearer {
+    pub(super) hospital_id: HospitalId,
+    pub(super) staff_id: StaffId,
+    pub(super) role: Role,
+    pub(super) session_id: SessionId,
+}
+
+impl Sessions {
+    /// Opens a session for a member of staff whose password was right.
+    pub(in crate::domains) async fn open(
+        &self,
+        hospital_id: HospitalId,
+        staff_id: StaffId,
+        role: Role,
+        client: &Client,
+    ) -> Result<Opened, AppError> {
+        self.begin(hospital_id, staff_id, role, Origin::SignIn, client).await
+    }
+
+    /// Opens a session for another staff record of the viewer's account. The viewer's own session goes on.
+    pub(in crate::domains) async fn switch(
+        &self,
+        scope: &HospitalScope,
+        staff_id: StaffId,
+        client: &Client,
+    ) -> Result<Opened, Fail> {
+        let contexts = service::contexts(scope).await?;
+        let context = contexts.into_iter().find(|context| context.staff_id == staff_id.0);
+        let Some((context, role)) = context.and_then(|context| context.role().map(|role| (context, role))) else {
+            let message = "Your account does not work there. See viewer.contexts.";
+            return Err(UserError::new(UserErrorCode::NotFound, &["staffId"], message).into());
+        };
+        let current = service::current(scope).await?;
+        // A request holds one connection at a time.
+        scope.close().await?;
+        let origin =
+            Origin::Session { sign_in_id: current.sign_in_id, absolute_expires_at: current.absolute_expires_at };
+        let opened = self.begin(HospitalId(context.hospital_id), staff_id, role, origin, client).await?;
+        // Whoever ends the sessions of an account or a sign-in looks elsewhere after ending this one. While this one stands,
+        // the new one will be found; if it does not, the new one may have been missed.
+        if self.standing(scope.hospital_id(), SessionId(current.id)).await?.is_none() {
+            service::sign_out(&opened.scope).await?;
+            return Err(AppError::unauthenticated().into());
+        }
+        Ok(opened)
+    }
+
+    async fn begin(
+        &self,
+        hospital_id: HospitalId,
+        staff_id: StaffId,
+        role: Role,
+        origin: Origin,
+        client: &Client,
+    ) -> Result<Opened, AppError> {
+        let now = self.clock.now();
+        let id = Uuid::now_v7();
+        let (sign_in_id, absolute_expires_at) = match origin {
+            Origin::SignIn => (id, now + ABSOLUTE),
+            Origin::Session { sign_in_id, absolute_expires_at } => (sign_in_id, absolute_expires_at),
+        };
+        let bearer = Bearer { hospital_id, staff_id, role, session_id: SessionId(id) };
+        let refresh = RefreshToken::random(hospital_id, bearer.session_id);
+        let expires_at = self.idle_end(now, absolute_expires_at);
+        let row = SessionRow {
+            hospital_id: hospital_id.0,
+            id,
+            sign_in_id,
+            staff_id: staff_id.0,
+            device: client.device.clone(),
+            address: client.address.map(|address| address.to_string()),
+            created_at: now,
+            last_used_at: now,
+            expires_at,
+            absolute_expires_at,
+            revoked_at: None,
+        };
+        let tx = self.database.begin_for_credential(hospital_id).await?;
+        repo::insert(&tx, row).await?;
+        repo::insert_token(&tx, token_row(&refresh, None, now, expires_at)).await?;
+        tx.commit().await?;
+        self.opened(bearer, refresh, expires_at)
+    }
+
+    pub(super) fn idle_end(&self, now: DateTime<Utc>, absolute_end: DateTime<Utc>) -> DateTime<Utc> {
+        absolute_end.min(now + self.idle)
+    }
+
+    /// The tokens of a session that stands until `expires_at`.
+    pub(super) fn opened(
+        &self,
+        bearer: Bearer,
+        refresh: RefreshToken,
+        expires_at: DateTime<Utc>,
+    ) -> Result<Opened, AppError> {
+        let Bearer { hospital_id, staff_id, role, session_id } = bearer;
+        let access = self.tokens.issue_until(staff_id, hospital_id, role, session_id, expires_at)?;
+        let viewer = Viewer {
+            hospital_id,
+            actor: Actor::Staff { id: staff_id, session_id },
+            role,
+            permissions: role.permissions(),
+            expires_at: access.expires_at,
+        };
+        let scope = Arc::new(HospitalScope::new(self.database.clone(), self.clock.clone(), viewer));
+        Ok(Opened { access, refresh, refresh_expires_at: expires_at, scope })
+    }
+}
+
+pub(super) fn token_row(
+    token: &RefreshToken,
+    parent: Option<&RefreshToken>,
+    issued_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> RefreshTokenRow {
+    RefreshTokenRow {
+        hospital_id: token.hospital_id.0,
+        session_id: token.session_id.0,
+        hash: token.secret_hash().into(),
+        parent_hash: parent.map(|parent| parent.secret_hash().into()),
+        issued_at,
+        expires_at,
+        used_at: None,
+        sealed_child: None,
+    }
+}

@@ -1,0 +1,210 @@
+use chrono::{DateTime, Utc};
+use entity::{refresh_token, session};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait, Set, Statement, Unchanged,
+};
+use session::{Column, Entity};
+use uuid::Uuid;
+
+use crate::auth::RefreshToken;
+use crate::kernel::{Client, HospitalId, Role, SessionId, StaffId};
+use crate::tenancy::Tx;
+
+pub(super) use refresh_token::{ActiveModel as RefreshTokenChange, Model as RefreshTokenRow};
+pub(super) use session::{ActiveModel as SessionChange, Model as SessionRow};
+
+/// Most sessions in a list.
+const LISTED: u64 = 50;
+
+/// Whose a session is, and in which role.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) staff_id: StaffId,
+    pub(super) role: Role,
+    pub(super) last_used_at: DateTime<Utc>,
+}
+
+/// A place where an account works.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(in crate::domains) struct ContextRow {
+    pub(in crate::domains) staff_id: Uuid,
+    role: String,
+    pub(in crate::domains) hospital_id: Uuid,
+    pub(in crate::domains) hospital_slug: String,
+    pub(in crate::domains) hospital_name: String,
+}
+
+impl ContextRow {
+    pub(in crate::domains) fn role(&self) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.name() == self.role)
+    }
+}
+
+/// The question whether a session stands. See `session_standing` in the migrations: it enters the hospital by itself.
+pub(super) fn standing(hospital: HospitalId, id: SessionId, now: DateTime<Utc>) -> Statement {
+    let sql = "SELECT staff_id, role, last_used_at FROM session_standing($1, $2, $3)";
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, [hospital.0.into(), id.0.into(), now.into()])
+}
+
+pub(super) async fn standing_in_tx(
+    tx: &Tx,
+    hospital: HospitalId,
+    id: SessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<Standing>, DbErr> {
+    tx.query_one_raw(standing(hospital, id, now)).await?.map(Standing::read).transpose()
+}
+
+impl Standing {
+    #[expect(clippy::needless_pass_by_value, reason = "it stands in `map`")]
+    pub(super) fn read(row: QueryResult) -> Result<Self, DbErr> {
+        let role: String = row.try_get("", "role")?;
+        let known = Role::ALL.into_iter().find(|known| known.name() == role);
+        Ok(Self {
+            staff_id: StaffId(row.try_get("", "staff_id")?),
+            role: known.ok_or_else(|| DbErr::Type("a role that nobody knows".into()))?,
+            last_used_at: row.try_get("", "last_used_at")?,
+        })
+    }
+}
+
+/// Where the owner of a session of this hospital works. See `context_door` in the migrations.
+pub(super) async fn contexts(tx: &Tx, id: SessionId) -> Result<Vec<ContextRow>, DbErr> {
+    let sql = "SELECT staff_id, role, hospital_id, hospital_slug, hospital_name FROM context_door($1)";
+    let rows = tx.query_all_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [id.0.into()])).await?;
+    rows.iter().map(|row| ContextRow::from_query_result(row, "")).collect()
+}
+
+pub(super) async fn by_id(tx: &Tx, hospital: HospitalId, id: SessionId) -> Result<Option<SessionRow>, DbErr> {
+    Entity::find_by_id((hospital.0, id.0)).one(tx).await
+}
+
+/// The sessions of a member of staff that stand, the latest use first.
+pub(super) async fn of_staff(tx: &Tx, staff: StaffId, now: DateTime<Utc>) -> Result<Vec<SessionRow>, DbErr> {
+    Entity::find()
+        .filter(Column::StaffId.eq(staff.0))
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now))
+        .order_by_desc(Column::LastUsedAt)
+        .order_by_desc(Column::Id)
+        .limit(LISTED)
+        .all(tx)
+        .await
+}
+
+/// The session, held against other changes until the transaction ends.
+pub(super) async fn lock(tx: &Tx, hospital: HospitalId, id: SessionId) -> Result<Option<SessionRow>, DbErr> {
+    Entity::find_by_id((hospital.0, id.0)).lock_exclusive().one(tx).await
+}
+
+pub(super) async fn insert(tx: &Tx, row: SessionRow) -> Result<(), DbErr> {
+    let row = SessionChange {
+        hospital_id: Set(row.hospital_id),
+        id: Set(row.id),
+        sign_in_id: Set(row.sign_in_id),
+        staff_id: Set(row.staff_id),
+        device: Set(row.device),
+        address: Set(row.address),
+        created_at: Set(row.created_at),
+        last_used_at: Set(row.last_used_at),
+        expires_at: Set(row.expires_at),
+        absolute_expires_at: Set(row.absolute_expires_at),
+        revoked_at: Set(row.revoked_at),
+    };
+    Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+}
+
+pub(super) async fn prolong(
+    tx: &Tx,
+    row: &SessionRow,
+    client: &Client,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> Result<SessionRow, DbErr> {
+    let change = SessionChange {
+        device: Set(client.device.clone()),
+        address: Set(client.address.map(|address| address.to_string())),
+        last_used_at: Set(now),
+        expires_at: Set(expires_at),
+        ..key(row)
+    };
+    Entity::update(change).exec(tx).await
+}
+
+pub(super) async fn revoke(tx: &Tx, row: &SessionRow, at: DateTime<Utc>) -> Result<SessionRow, DbErr> {
+    Entity::update(SessionChange { revoked_at: Set(Some(at)), ..key(row) }).exec(tx).await
+}
+
+fn key(row: &SessionRow) -> SessionChange {
+    SessionChange { hospital_id: Unchanged(row.hospital_id), id: Unchanged(row.id), ..SessionChange::default() }
+}
+
+/// Ends what a member of staff has open in this hospital, all or what comes from one sign-in, and says how many that were.
+pub(super) async fn revoke_all(
+    tx: &Tx,
+    staff: StaffId,
+    sign_in: Option<Uuid>,
+    at: DateTime<Utc>,
+) -> Result<u64, DbErr> {
+    let open = Entity::update_many()
+        .set(SessionChange { revoked_at: Set(Some(at)), ..SessionChange::default() })
+        .filter(Column::StaffId.eq(staff.0))
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::ExpiresAt.gt(at))
+        .apply_if(sign_in, |update, sign_in| update.filter(Column::SignInId.eq(sign_in)));
+    open.exec(tx).await.map(|done| done.rows_affected)
+}
+
+/// Notes a use, unless one after `unless_after` is noted already.
+pub(super) async fn used(
+    tx: &Tx,
+    hospital: HospitalId,
+    id: SessionId,
+    at: DateTime<Utc>,
+    unless_after: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .set(SessionChange { last_used_at: Set(at), ..SessionChange::default() })
+        .filter(Column::HospitalId.eq(hospital.0))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::LastUsedAt.lte(unless_after));
+    update.exec(tx).await.map(|_| ())
+}
+
+/// What is stored of a refresh token.
+pub(super) async fn token(tx: &Tx, token: &RefreshToken) -> Result<Option<RefreshTokenRow>, DbErr> {
+    let key = (token.hospital_id.0, token.session_id.0, token.secret_hash().to_vec());
+    refresh_token::Entity::find_by_id(key).one(tx).await
+}
+
+pub(super) async fn insert_token(tx: &Tx, row: RefreshTokenRow) -> Result<(), DbErr> {
+    let row = RefreshTokenChange {
+        hospital_id: Set(row.hospital_id),
+        session_id: Set(row.session_id),
+        hash: Set(row.hash),
+        parent_hash: Set(row.parent_hash),
+        issued_at: Set(row.issued_at),
+        expires_at: Set(row.expires_at),
+        used_at: Set(row.used_at),
+        sealed_child: Set(row.sealed_child),
+    };
+    refresh_token::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+}
+
+pub(super) async fn use_token(
+    tx: &Tx,
+    token: &RefreshToken,
+    sealed_child: Vec<u8>,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let change = RefreshTokenChange {
+        hospital_id: Unchanged(token.hospital_id.0),
+        session_id: Unchanged(token.session_id.0),
+        hash: Unchanged(token.secret_hash().into()),
+        used_at: Set(Some(at)),
+        sealed_child: Set(Some(sealed_child)),
+        ..RefreshTokenChange::default()
+    };
+    refresh_token::Entity::update(change).exec(tx).await.map(|_| ())
+}
