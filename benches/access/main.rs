@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use async_graphql::parser::parse_query;
 use async_graphql::{Request, Response, Variables};
-use patient_logger::app::App;
+use patient_logger::app::{App, Lifetimes};
 use patient_logger::auth::{Passwords, SigningKey};
 use patient_logger::database::embedded::{self, DATABASE, Options};
 use patient_logger::database::{Direction, migrate};
@@ -84,8 +84,8 @@ async fn bench(app_url: String, owner_url: &str) {
     let second = Duration::from_secs(10);
     let settings = DatabaseSettings { url: app_url, pool_size: 2, acquire_timeout: second, statement_timeout: second };
     let database = Database::connect(&settings).await.expect("the database is safe");
-    let app =
-        App::new(database, &SigningKey::random(), Duration::from_secs(600), clock).expect("the schema is labelled");
+    let lifetimes = Lifetimes { access_token: Duration::from_secs(600), idle: Duration::from_secs(600) };
+    let app = App::new(database, &SigningKey::random(), lifetimes, clock).expect("the schema is labelled");
     let [clinician, admin] = viewers(&app).await;
     let bench = Bench { app, clinician, admin };
 
@@ -126,7 +126,7 @@ async fn viewers(app: &App) -> [Viewer; 2] {
         );
         let answer = app.schema.execute(document.as_str()).await.data.into_json().expect("an answer");
         let token = answer["signIn"]["accessToken"].as_str().expect("a token").to_owned();
-        viewers.push(app.tokens.verify(&token).expect("a viewer"));
+        viewers.push(app.sessions.viewer(&token).await.expect("the database answers").expect("a viewer"));
     }
     viewers.try_into().expect("two viewers")
 }

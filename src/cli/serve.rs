@@ -8,11 +8,10 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use super::{CliError, runtime};
-use crate::app::App;
+use crate::app::{App, Lifetimes};
 use crate::auth::{Passwords, SigningKey};
 use crate::config::{ServeSettings, Switch};
 use crate::database::{self, Direction, Store};
-use crate::domains::sessions::Lifetimes;
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
