@@ -880,7 +880,7 @@ async fn an_id_finds_its_object_again_whatever_its_kind() {
 }
 
 /// Where an id can be given: the kind that is wanted there, and a document that gives `$id` there.
-const ID_PLACES: [(&str, &str, &str); 16] = [
+const ID_PLACES: [(&str, &str, &str); 18] = [
     ("Query.node(id)", "", "query($id: ID!) { node(id: $id) { __typename id } }"),
     ("Query.nodes(ids)", "", "query($id: ID!) { nodes(ids: [$id]) { __typename id } }"),
     ("Query.patient(id)", "pat", "query($id: ID!) { patient(id: $id) { id mrn taskLogs { totalCount } } }"),
