@@ -15,7 +15,7 @@
 mod arguments;
 mod bypass;
 mod documents;
-// mod ids;
+mod ids;
 mod inputs;
 mod matrix;
 mod oracle;
