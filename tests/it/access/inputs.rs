@@ -39,13 +39,14 @@ pub struct Values<'a> {
     pub ids: &'a Ids,
     clinician: &'a str,
     both: &'a str,
+    refresh_token: &'a str,
     number: AtomicU32,
 }
 
 impl<'a> Values<'a> {
     pub fn new(schema: &'a Schema, world: &'a World) -> Self {
-        let World { ids, clinician, both, .. } = world;
-        Self { schema, ids, clinician, both, number: AtomicU32::new(0) }
+        let World { ids, clinician, both, refresh_token, .. } = world;
+        Self { schema, ids, clinician, both, refresh_token, number: AtomicU32::new(0) }
     }
 
     /// The arguments that a field cannot do without, in parentheses.
@@ -100,6 +101,7 @@ impl<'a> Values<'a> {
             "SignInInput.password" if bad => "not the password".to_owned(),
             "SignInInput.password" => PASSWORD.to_owned(),
             "SignInInput.hospital" => "hospital-0".to_owned(),
+            "RefreshSessionInput.refreshToken" if !bad => self.refresh_token.to_owned(),
             "CreateStaffInput.initialPassword" if bad => "short".to_owned(),
             "CreateStaffInput.initialPassword" => PASSWORD.to_owned(),
             "CreatePartnerKeyInput.allowedNetworks" => "127.0.0.0/8".to_owned(),
@@ -124,6 +126,8 @@ impl<'a> Values<'a> {
             ("UpdateStaffInput.id" | "DeactivateStaffInput.id", _) => &ids.spare_staff,
             ("UpdateTaskLogInput.id" | "DeleteTaskLogInput.id", _) => &ids.spare_log,
             ("RevokePartnerKeyInput.id" | "ExplainAccessAs.partnerKeyId", _) => &ids.key,
+            ("SwitchContextInput.staffId", _) => &ids.clinician,
+            ("RevokeSessionInput.id", _) => &ids.session,
             _ => panic!("{coordinate} takes an id, of {on:?}: give it one in tests/it/access/inputs.rs"),
         };
         if aim == Aim::UserErrors { json!(unknown(id)) } else { json!(id) }

@@ -146,7 +146,7 @@ impl Asking<'_> {
                 for path in [Path::Root, Path::Alias] {
                     self.fields(number, "Mutation", path, &route, std::slice::from_ref(&name)).await;
                 }
-                if !name.starts_with("__") {
+                if !name.starts_with("__") && !schema.field("Mutation", &name).arguments.is_empty() {
                     self.arguments(number, "Mutation", &name).await;
                 }
             }
@@ -216,10 +216,11 @@ impl Asking<'_> {
     }
 
     pub async fn send(&self, number: usize, route: &Route, document: &str, variables: Value) -> Answer {
+        let answer = self.world.viewers[number].actor.ask_with(document, variables).await;
         if route.root == "Mutation" && !self.world.viewers[number].only_reads {
             self.world.revive().await;
         }
-        self.world.viewers[number].actor.ask_with(document, variables).await
+        answer
     }
 
     /// A field with the arguments it needs, and what to select below it.

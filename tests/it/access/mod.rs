@@ -9,13 +9,13 @@
 //! | `ids` | a partner cannot tell a foreign id from one that does not exist, nor anybody by the time it takes |
 //!
 //! `sdl` reads the labels from the schema's text, without `src/access`; `world` is the hospital that is asked; `routes`
-//! finds the ways through the type graph; `inputs` makes values for arguments, `arguments` asks for their cells; `documents` makes documents by chance,
-//! `questions` every question to a list.
+//! finds the ways through the type graph; `snapshot` is the file; `inputs` makes values for arguments, `arguments` asks
+//! for their cells; `documents` makes documents by chance, `questions` every question to a list.
 
 mod arguments;
 mod bypass;
 mod documents;
-// mod ids;
+mod ids;
 mod inputs;
 mod matrix;
 mod oracle;

@@ -7,11 +7,12 @@ use super::sdl::{Input, Kind};
 use super::world::Viewer;
 
 /// Lists and single objects of the roots, and lists that hang on an object, as a document around the field.
-const PLACES: [(&str, &str); 4] = [
+const PLACES: [(&str, &str); 5] = [
     ("Query", "{ FIELD }"),
     ("Patient", "{ patient(id: \"PATIENT\") { FIELD } }"),
     ("Patient", "{ patients { nodes { FIELD } } }"),
-    ("Staff", "{ clinicians { nodes { FIELD } } node(id: \"STAFF\") { ... on Staff { FIELD } } }"),
+    ("Staff", "{ node(id: \"STAFF\") { ... on Staff { FIELD } } }"),
+    ("Staff", "{ clinicians { nodes { FIELD } } }"),
 ];
 
 /// The questions worth asking for a viewer. Fields that are refused are asked for too: their errors must agree as well.
@@ -21,16 +22,15 @@ pub fn questions(values: &Values<'_>, viewer: &Viewer, words: &[&str]) -> Vec<(S
     for (owner, place) in PLACES {
         let place = place.replace("PATIENT", &values.ids.patient).replace("STAFF", &values.ids.former_staff);
         for field in schema.fields(owner).iter().filter(|field| !schema.is_leaf(&field.ty)) {
-            // Somebody who may not ask at all gets one refusal, whatever the arguments.
-            let choices = if viewer.holds(schema.need(owner, &field.name)) {
-                calls(values, owner, &field.name, words)
-            } else {
-                Vec::new()
+            let ask = |call: String, depth| {
+                let selected = format!("{}{call} {{ {} }}", field.name, everything(values, &field.ty, depth));
+                (place.replace("FIELD", &selected), json!({}))
             };
-            let bare = values.arguments(owner, &field.name, Some("Patient"), Aim::Done);
-            for call in choices.into_iter().chain([bare]) {
-                let selected = format!("{}{call} {{ {} }}", field.name, everything(values, &field.ty, 3));
-                questions.push((place.replace("FIELD", &selected), json!({})));
+            questions.push(ask(values.arguments(owner, &field.name, Some("Patient"), Aim::Done), 2));
+            // Somebody who may not ask at all gets one refusal, whatever the arguments.
+            if viewer.holds(schema.need(owner, &field.name)) && !place.contains("nodes") {
+                questions.extend(calls(values, owner, &field.name, words).into_iter().map(|call| ask(call, 1)));
+                questions.extend(pages(values, owner, &field.name, words));
             }
         }
     }
@@ -55,6 +55,23 @@ pub fn questions(values: &Values<'_>, viewer: &Viewer, words: &[&str]) -> Vec<(S
         questions.push((by_mrn, json!({})));
     }
     questions
+}
+
+/// A list of a root from page to page, one item at a time, in every order.
+fn pages(values: &Values<'_>, owner: &str, field: &str, words: &[&str]) -> Vec<(String, Value)> {
+    let arguments = &values.schema.field(owner, field).arguments;
+    if owner != "Query" || !arguments.iter().any(|argument| argument.name == "after") {
+        return Vec::new();
+    }
+    let order = arguments.iter().find(|argument| argument.name == "orderBy");
+    let orders = order.map_or(vec![String::new()], |order| {
+        choices(values, "", order, words).into_iter().map(|order| format!(", orderBy: {order}")).collect()
+    });
+    let page = |order| {
+        let selected = "edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }";
+        format!("query($after: String) {{ {field}(first: 1, after: $after{order}) {{ {selected} }} }}")
+    };
+    orders.into_iter().map(|order| (page(order), json!({ "after": null }))).collect()
 }
 
 /// Every way to give the arguments of a field.

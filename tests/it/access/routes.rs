@@ -84,8 +84,8 @@ impl Route {
     }
 }
 
-/// Roots to start from where no other leads there: a list of anything, a slow mutation, and two whose result is bare.
-const DETOURS: [&str; 4] = ["nodes", "signIn", "createPatient", "createStaff"];
+/// Roots to start from where no other leads there: a list of anything, mutations that are slow or not for all, and two whose result is bare.
+const DETOURS: [&str; 6] = ["nodes", "signIn", "switchContext", "revokeSession", "createPatient", "createStaff"];
 
 /// How dear a way is: first the steps that the viewer may not take, then the length.
 type Price = (usize, usize);

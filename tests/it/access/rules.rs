@@ -14,7 +14,7 @@ pub struct Rule {
     fields: &'static [&'static str],
 }
 
-pub const RULES: [Rule; 6] = [
+pub const RULES: [Rule; 7] = [
     Rule {
         name: "own-logs",
         says: "only task logs that the viewer recorded; others answer NOT_AUTHOR",
@@ -49,9 +49,23 @@ pub const RULES: [Rule; 6] = [
     },
     Rule {
         name: "key-only-reads",
-        says: "the label lets everyone, but a partner's key cannot send a mutation",
+        says: "the label would let it, but a partner's key cannot send a mutation",
         binds: &["PARTNER"],
-        fields: &["Mutation.signIn", "Mutation.__typename"],
+        fields: &[
+            "Mutation.__typename",
+            "Mutation.signIn",
+            "Mutation.refreshSession",
+            "Mutation.switchContext",
+            "Mutation.signOut",
+            "Mutation.signOutEverywhere",
+            "Mutation.revokeSession",
+        ],
+    },
+    Rule {
+        name: "people-only",
+        says: "empty with a partner's key, which does not sign in",
+        binds: &["PARTNER"],
+        fields: &["Viewer.sessions", "Viewer.contexts"],
     },
     Rule {
         name: "nobody-yet",
@@ -67,16 +81,18 @@ impl Rule {
     }
 }
 
-/// Whether a step of a route leads to nothing, without an error: by `nobody-yet` or `known-kinds`.
+/// Whether a step of a route leads to nothing, without an error: by `nobody-yet`, `people-only` or `known-kinds`.
 pub fn leads_nowhere(schema: &Schema, viewer: &Viewer, step: &Step) -> bool {
     let Step { owner, field, on } = step;
     let hidden_kind = || on.as_ref().is_some_and(|on| !viewer.holds(schema.need(on, "__typename")));
-    (owner == "Query" && field == "viewer" && !viewer.holds("SIGNED_IN"))
+    let of_people = owner == "Viewer" && ["sessions", "contexts"].contains(&field.as_str());
+    (of_people && viewer.only_reads)
+        || (owner == "Query" && field == "viewer" && !viewer.holds("SIGNED_IN"))
         || (viewer.holds("SIGNED_IN") && owner == "Query" && hidden_kind())
 }
 
 /// A rule at a field: a document, where to look in the answer, and what stands there. The words in `<>` are ids.
-const CASES: [(&str, &str, &str, &str, &str); 19] = [
+const CASES: [(&str, &str, &str, &str, &str); 26] = [
     (
         "own-logs",
         "Mutation.updateTaskLog",
@@ -161,6 +177,43 @@ const CASES: [(&str, &str, &str, &str, &str); 19] = [
         "\"FORBIDDEN\"",
     ),
     ("key-only-reads", "Mutation.__typename", "mutation { __typename }", "/errors/0/extensions/code", "\"FORBIDDEN\""),
+    (
+        "key-only-reads",
+        "Mutation.refreshSession",
+        "mutation { refreshSession(input: {refreshToken: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.switchContext",
+        "mutation { switchContext(input: {staffId: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.signOut",
+        "mutation { signOut { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.signOutEverywhere",
+        "mutation { signOutEverywhere { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.revokeSession",
+        "mutation { revokeSession(input: {id: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    ("people-only", "Viewer.sessions", "{ viewer { sessions { id } } }", "/data/viewer/sessions", "[]"),
+    ("people-only", "Viewer.contexts", "{ viewer { contexts { staffId } } }", "/data/viewer/contexts", "[]"),
     ("nobody-yet", "Query.viewer", "{ viewer { id } }", "/data/viewer", "null"),
 ];
 

@@ -32,12 +32,18 @@ PatientConnection: list node payload
 PatientEdge: node payload root
 PermissionDescription: node payload root
 Query: list node payload
+RefreshSessionPayload: list node root
 RevokePartnerKeyPayload: list node root
+RevokeSessionPayload: list node root
 RoleDescription: node payload root
+Session: node root
 SignInChoice: list node root
 SignInPayload: list node root
+SignOutEverywherePayload: list node root
+SignOutPayload: list node root
 StaffConnection: list node payload
 StaffEdge: node payload root
+SwitchContextPayload: list node root
 TaskLogEdge: root
 TaskLogGroup: node payload root
 TaskLogRevision: root
@@ -48,6 +54,7 @@ UpdateStaffPayload: list node root
 UpdateTaskLogPayload: list node root
 UserError: list node root
 Viewer: list node
+WorkContext: node root
 ";
 
 /// Fields that are null everywhere the matrix looks; `rules` looks where they are not. This list may only shrink: give

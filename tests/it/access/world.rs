@@ -7,7 +7,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Actor, Hospital, TestApp};
+use crate::support::{Actor, Hospital, PASSWORD, TestApp};
 
 /// Texts that stand in one place each, and the permission without which nobody may meet them. The last are those of the
 /// other hospital.
@@ -81,6 +81,8 @@ pub struct Ids {
     pub hospital: String,
     /// To be revoked.
     pub key: String,
+    /// The session of the clinician.
+    pub session: String,
     pub foreign: Foreign,
 }
 
@@ -101,6 +103,8 @@ pub struct World {
     /// The address of somebody who works in both hospitals.
     pub both: String,
     pub clinician: String,
+    /// With which a session of the clinician can be prolonged; again and again, because here no time passes.
+    pub refresh_token: String,
 }
 
 impl World {
@@ -119,7 +123,8 @@ impl World {
         let gone = new_key(&admin, "canary-key gone").await;
         admin.mutate("revokePartnerKey", json!({ "id": gone }), "partnerKey { id }").await;
         let clinician = mark_people(&app, &one, &two).await;
-        Self { app, viewers, ids, both, clinician }
+        let refresh_token = sign_in(&app.anonymous(), &clinician).await;
+        Self { app, viewers, ids, both, clinician, refresh_token }
     }
 
     pub fn viewer(&self, name: &str) -> &Viewer {
@@ -135,6 +140,7 @@ impl World {
             "UPDATE staff SET status = 'ACTIVE' WHERE account_id IN (SELECT id FROM accounts WHERE email LIKE 'spare@%')",
             "UPDATE task_logs SET deleted_at = NULL WHERE description <> 'canary-deleted'",
             "UPDATE partner_keys SET revoked_at = NULL WHERE name = 'canary-key spare'",
+            "UPDATE sessions SET revoked_at = NULL",
         ] {
             sqlx::query(sql).execute(&mut superuser).await.unwrap();
         }
@@ -244,6 +250,7 @@ async fn own(app: &TestApp, hospital: &Hospital) -> Ids {
         spare_staff: spare.staff.to_string(),
         former_staff,
         hospital: hospital.id.to_string(),
+        session: hospital.clinician.session.to_string(),
         ..Ids::default()
     }
 }
@@ -256,6 +263,12 @@ async fn foreign(app: &TestApp, hospital: &Hospital) -> Foreign {
     let log = clinician.task_log(&patient, "canary-foreign").await;
     let key = new_key(&admin, "canary-foreign").await;
     Foreign { patient, log, key, staff: hospital.clinician.staff.to_string(), hospital: hospital.id.to_string() }
+}
+
+/// Signs in and gives the refresh token.
+async fn sign_in(actor: &Actor, email: &str) -> String {
+    let payload = actor.mutate("signIn", json!({ "email": email, "password": PASSWORD }), "refreshToken").await;
+    payload["refreshToken"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
 }
 
 /// Names and addresses are the same in every test's hospital; here they become canaries. Gives the clinician's address.
