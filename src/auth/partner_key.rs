@@ -33,6 +33,11 @@ impl PartnerKey {
         Self { hospital_id: inner.hospital_id, id: PartnerKeyId(inner.id), inner }
     }
 
+    /// Whether a credential means to be a key, right or wrong.
+    pub fn is_meant(credential: &str) -> bool {
+        credential.starts_with(PREFIX)
+    }
+
     /// Reads a key as it is sent; `None` when it is none.
     pub fn parse(text: &str) -> Option<Self> {
         Opaque::parse(PREFIX, text).map(Self::of)

@@ -24,6 +24,7 @@ use super::accept::MediaType;
 use super::{HttpState, PeerAddress, RequestId, client, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
+use crate::auth::PartnerKey;
 use crate::domains;
 use crate::error::{AppError, ErrorCode};
 use crate::kernel::{Client, Viewer};
@@ -106,7 +107,7 @@ async fn viewer(app: &App, headers: &HeaderMap, address: Option<IpAddr>) -> Resu
         scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
     });
     let held = match credential {
-        Some(key) if key.starts_with("plk_") => app.partner_keys.verify(key, address).await,
+        Some(key) if PartnerKey::is_meant(key) => app.partner_keys.verify(key, address).await,
         Some(token) => app.sessions.viewer(token).await,
         None => Ok(None),
     };

@@ -18,7 +18,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 14] = [
     ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "tenancy"], &[]),
-    ("http", &["access", "app", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
+    ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
     ("cli", &["app", "auth", "config", "database", "error", "http", "kernel", "seed", "tenancy"], &["axum"]),
 ];
 

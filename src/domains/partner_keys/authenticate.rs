@@ -9,10 +9,10 @@ use sea_orm::DbErr;
 use tokio::time::Instant;
 
 use super::repo::{self, PartnerKeyRow};
-use super::service::granted;
+use super::service::permission_set;
 use crate::auth::PartnerKey;
 use crate::error::AppError;
-use crate::kernel::{Actor, Clock, HospitalId, PartnerKeyId, PermissionSet, Role, Viewer};
+use crate::kernel::{Actor, Clock, HospitalId, PartnerKeyId, Role, Viewer};
 use crate::tenancy::Database;
 
 /// How long a key that was looked up is believed: half of the two seconds in which a revoked key must stop.
@@ -58,13 +58,11 @@ impl PartnerKeys {
             return Ok(None);
         }
         self.note_use(&key, &known, now);
-        let granted = row.permissions.iter().filter_map(|name| granted().find(|permission| permission.name() == name));
-        let permissions: PermissionSet = Role::Partner.permissions().iter().chain(granted).collect::<PermissionSet>();
         Ok(Some(Viewer {
             hospital_id: key.hospital_id,
             actor: Actor::PartnerKey(key.id),
             role: Role::Partner,
-            permissions,
+            permissions: permission_set(row),
             expires_at: row.expires_at,
         }))
     }

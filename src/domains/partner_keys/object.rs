@@ -3,12 +3,12 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, Result};
 
 use super::repo::PartnerKeyRow;
-use super::service::granted;
+use super::service;
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{DateTime, connection, scope};
-use crate::kernel::{PartnerKeyId, Permission, PermissionSet, Role, StaffId};
+use crate::kernel::{PartnerKeyId, Permission, PermissionSet, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
 
 /// A key with which a partner's system reads.
@@ -40,8 +40,7 @@ impl PartnerKeyObject {
 
     /// Everything that a viewer with this key may do.
     pub fn permission_set(&self) -> PermissionSet {
-        let extra = granted().filter(|permission| self.0.permissions.iter().any(|name| name == permission.name()));
-        Role::Partner.permissions().iter().chain(extra).collect()
+        service::permission_set(&self.0)
     }
 
     /// Whether it is neither revoked nor expired.

@@ -9,7 +9,7 @@ use super::repo::{self, PartnerKeyRow};
 use crate::auth::PartnerKey;
 use crate::error::AppError;
 use crate::graphql::{Check, Fail, UserError, UserErrorCode};
-use crate::kernel::{Holders, PartnerKeyId, Permission, text};
+use crate::kernel::{Holders, PartnerKeyId, Permission, PermissionSet, Role, text};
 use crate::tenancy::{HospitalScope, Page, PageRequest};
 
 /// Longest life of a key.
@@ -21,6 +21,13 @@ const MAX_NETWORKS: usize = 20;
 /// What can be granted to a key.
 pub(in crate::domains) fn granted() -> impl Iterator<Item = Permission> {
     Permission::ALL.into_iter().filter(|permission| matches!(permission.holders(), Holders::RolesAndGrants(_)))
+}
+
+/// Everything that a key may do: what every partner may, and what was granted to it. A grant of something that can no
+/// longer be granted counts for nothing.
+pub(super) fn permission_set(row: &PartnerKeyRow) -> PermissionSet {
+    let granted = granted().filter(|permission| row.permissions.iter().any(|name| name == permission.name()));
+    Role::Partner.permissions().iter().chain(granted).collect()
 }
 
 pub(super) async fn list(scope: &HospitalScope, page: &PageRequest) -> Result<Page<PartnerKeyObject>, AppError> {

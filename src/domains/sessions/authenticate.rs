@@ -41,9 +41,7 @@ impl Sessions {
 
     /// Who a token speaks for; `None` when it is not one of ours, or its session does not stand any more.
     ///
-    /// It costs one statement in one round trip, under a tenth of a millisecond in a PostgreSQL on
-    /// the same machine. It is asked before
-    /// anything else, whatever the request wants: also `{ __typename }` is an answer that a colleague who was deactivated
+    /// It costs one statement in one round trip. It is asked before anything runs, whatever the request wants: also `{ __typename }` is an answer that a colleague who was deactivated
     /// must not get as one who is signed in (OWASP ASVS 5.0, 7.4.2 and 8.3.2).
     ///
     /// # Errors
