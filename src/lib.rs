@@ -9,6 +9,7 @@
 //! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error |
+//! | [`mail`] | letters to people | error |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
@@ -35,6 +36,7 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod kernel;
+pub mod mail;
 pub mod packages;
 pub mod seed;
 pub mod tenancy;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 14] = [
+const ROOMS: [(&str, &[&str], &[&str]); 15] = [
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
@@ -14,6 +14,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 14] = [
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
     ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("auth", &["error", "kernel"], &[]),
+    ("mail", &["error"], &[]),
     ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
     ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
