@@ -5,14 +5,17 @@ use std::sync::Arc;
 use async_graphql::{SDLExportOptions, ValidationMode};
 
 use crate::access::{Access, Caller, Limits};
-use crate::auth::{Passwords, SigningKey, Tokens};
-use crate::domains::accounts::SignIn;
+use crate::auth::{Passwords, Sealer, SigningKey, Tokens};
+use crate::domains::accounts::{Credentials, SignIn};
+use crate::domains::invitations::Joining;
 use crate::domains::partner_keys::PartnerKeys;
+use crate::domains::passwords::PasswordResets;
 pub use crate::domains::sessions::Lifetimes;
 use crate::domains::sessions::Sessions;
 use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
 use crate::kernel::{Clock, Viewer};
+use crate::mail::Mailer;
 use crate::tenancy::Database;
 
 /// Bytes for parsed and decided documents.
@@ -38,6 +41,13 @@ pub struct App {
     pub clock: Clock,
 }
 
+/// What the server also works without.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Sends letters.
+    pub mailer: Mailer,
+}
+
 /// Why the program cannot be put together: a fault of its code, which its tests find.
 #[derive(Debug, thiserror::Error)]
 #[error("the schema has {} fault(s):\n{}", .0.len(), .0.join("\n"))]
@@ -48,13 +58,28 @@ impl App {
     ///
     /// # Errors
     /// When a field has no label, or labels contradict each other.
-    pub fn new(database: Database, key: &SigningKey, lifetimes: Lifetimes, clock: Clock) -> Result<Self, SchemaFaults> {
+    pub fn new(
+        database: Database,
+        key: &SigningKey,
+        lifetimes: Lifetimes,
+        clock: Clock,
+        options: Options,
+    ) -> Result<Self, SchemaFaults> {
+        let Options { mailer } = options;
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
         let passwords = Passwords::new();
         let tokens = Tokens::new(key, lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
-        let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
+        let credentials = Credentials {
+            database: database.clone(),
+            passwords: passwords.clone(),
+            sealer: Sealer::new(key.derive("second factors")),
+            clock: clock.clone(),
+        };
+        let sign_in = SignIn { credentials: credentials.clone(), sessions: sessions.clone() };
+        let joining = Joining { credentials: credentials.clone(), sessions: sessions.clone() };
+        let resets = PasswordResets::new(credentials.clone(), mailer.clone());
         // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
         // only have to let them through.
         let schema = || domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64);
@@ -62,7 +87,16 @@ impl App {
         let documents = Arc::new(documents);
         let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
         let cursors = Cursors::new(key.derive("cursors"));
-        let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
+        let schema = schema()
+            .data(passwords)
+            .data(credentials)
+            .data(sign_in)
+            .data(joining)
+            .data(resets)
+            .data(mailer)
+            .data(sessions.clone())
+            .data(cursors)
+            .finish();
         Ok(Self { schema, documents, explainer, tokens, sessions, partner_keys, database, clock })
     }
 

@@ -8,15 +8,19 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use super::{CliError, runtime};
-use crate::app::{App, Lifetimes};
+use crate::app::{App, Lifetimes, Options};
 use crate::auth::{Passwords, SigningKey};
 use crate::config::{ServeSettings, Switch};
 use crate::database::{self, Direction, Store};
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
+use crate::mail::Mailer;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
+
+/// How long the server waits for letters that are in the queue when it is told to stop.
+const LAST_LETTERS: Duration = Duration::from_secs(5);
 
 pub(super) fn run(settings: &ServeSettings) -> Result<(), CliError> {
     let embedded = settings.store.database_url.is_none();
@@ -53,6 +57,23 @@ fn signing_key(settings: &ServeSettings) -> Result<SigningKey, CliError> {
     }
 }
 
+/// How letters are sent. Only the private PostgreSQL has them in the terminal: elsewhere that is a log that others read.
+fn mailer(settings: &ServeSettings) -> Result<Mailer, CliError> {
+    let other = |text: String| CliError::Other(text);
+    match settings.mail.smtp().map_err(|error| other(error.to_owned()))? {
+        Some((smtp, links)) => Mailer::smtp(&smtp, links).map_err(|error| other(error.to_string())),
+        None if settings.store.database_url.is_some() => {
+            tracing::warn!("SMTP_URL is not set: nobody can be invited or choose a new password by letter");
+            Ok(Mailer::none())
+        }
+        None => {
+            let own = || format!("http://{}", settings.listen).parse::<url::Url>();
+            let links = settings.mail.public_url.clone().map_or_else(own, Ok);
+            Ok(Mailer::terminal(links.map_err(|error| other(format!("LISTEN: {error}")))?))
+        }
+    }
+}
+
 async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Result<(), CliError> {
     let clock = Clock::system();
     let stop = stop_signal()?;
@@ -64,11 +85,12 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
         false => None,
     };
     let database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
+    let mailer = mailer(settings)?;
     let lifetimes = Lifetimes {
         access_token: Duration::from_secs(settings.access_token_lifetime * 60),
         idle: Duration::from_secs(settings.session_idle_minutes * 60),
     };
-    let app = Arc::new(App::new(database.clone(), key, lifetimes, clock)?);
+    let app = Arc::new(App::new(database.clone(), key, lifetimes, clock, Options { mailer: mailer.clone() })?);
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))
@@ -86,6 +108,8 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     };
     greet(&format!("http://{address}"), state.graphiql.is_some(), demo.as_ref());
     http::serve(listener, state, limits, stop).await;
+    // Who was promised a letter should get it; but a mail server that hangs must not keep the program.
+    let _ = tokio::time::timeout(LAST_LETTERS, mailer.flush()).await;
     database.close().await;
     Ok(())
 }

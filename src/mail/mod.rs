@@ -108,6 +108,12 @@ impl Mailer {
     }
 }
 
+impl Default for Mailer {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
 impl std::fmt::Debug for Letter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Neither the address nor the token in the text belongs into a log.

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use patient_logger::app::App;
+use patient_logger::app::{App, Options};
 use patient_logger::auth::{Passwords, SigningKey};
 use patient_logger::domains::sessions::Lifetimes;
 use patient_logger::http::{HttpState, Limits, serve};
@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{Actor, TestDatabase};
+use super::{Actor, MailServer, TestDatabase};
 
 /// The password of everybody.
 pub const PASSWORD: &str = "a password for tests";
@@ -24,6 +24,7 @@ const LIFETIMES: Lifetimes = Lifetimes { access_token: Duration::from_secs(600),
 pub struct TestApp {
     pub app: Arc<App>,
     pub database: TestDatabase,
+    pub mail: MailServer,
     pub url: String,
     key: SigningKey,
     now: Arc<Mutex<DateTime<Utc>>>,
@@ -103,14 +104,16 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, &key, LIFETIMES, clock).unwrap());
+        let mail = MailServer::start().await;
+        let options = Options { mailer: mail.mailer() };
+        let app = Arc::new(App::new(pool, &key, LIFETIMES, clock, options).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
         tokio::spawn(serve(listener, state, limits, std::future::pending()));
-        Self { app, database, url, key, now, hospitals: AtomicU32::new(0) }
+        Self { app, database, mail, url, key, now, hospitals: AtomicU32::new(0) }
     }
 
     /// The time that the server believes it is.
