@@ -20,6 +20,11 @@ const MIN_LENGTH_BESIDE_FACTOR: usize = 8;
 /// Most characters of a password (OWASP ASVS 5.0, 6.2.9).
 const MAX_LENGTH: usize = 128;
 
+/// Shortest word of somebody's own that counts as one.
+const OWN_WORD: usize = 3;
+/// Most of these words: somebody may work in many hospitals.
+const MOST_WORDS: usize = 50;
+
 /// Hashes and verifies passwords with argon2id.
 #[derive(Clone, Debug)]
 pub struct Passwords {
@@ -55,10 +60,13 @@ impl PasswordRule {
         if self.beside_factor { MIN_LENGTH_BESIDE_FACTOR } else { MIN_LENGTH }
     }
 
-    /// The words, whole and taken apart.
-    fn guesses(&self) -> Vec<&str> {
+    /// The words in lower case, whole and taken apart, the longest first.
+    fn guesses(&self) -> Vec<String> {
         let parts = self.words.iter().flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
-        self.words.iter().map(String::as_str).chain(parts).filter(|word| word.chars().count() > 2).collect()
+        let words = self.words.iter().map(String::as_str).chain(parts).map(str::to_lowercase);
+        let mut words: Vec<String> = words.filter(|word| word.chars().count() >= OWN_WORD).take(MOST_WORDS).collect();
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        words
     }
 }
 
@@ -174,9 +182,13 @@ fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
     Ok(hasher().hash_password(password.as_bytes())?.to_string())
 }
 
-/// As `zxcvbn` counts: fewer than 10^8 guesses.
+/// Fewer than 10^8 guesses as `zxcvbn` counts, or hardly more than words that belong to its owner.
 fn is_guessable(password: &str, rule: &PasswordRule) -> bool {
-    zxcvbn::zxcvbn(password, &rule.guesses()).score() < zxcvbn::Score::Three
+    let words = rule.guesses();
+    let rest = words.iter().fold(password.to_lowercase(), |rest, word| rest.replace(word, ""));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    rest.chars().filter(|c| c.is_alphanumeric()).count() < MIN_LENGTH_BESIDE_FACTOR / 2
+        || zxcvbn::zxcvbn(password, &words).score() < zxcvbn::Score::Three
 }
 
 /// The same password typed on another keyboard is the same password (NIST SP 800-63B asks for NFKC or NFKD; NFC keeps
@@ -195,35 +207,24 @@ mod tests {
             beside_factor: false,
             words: vec!["Nora Nurse".into(), "nora@nurses.example".into(), "Riverside General Hospital".into()],
         };
-        let mut wrong = Vec::new();
-        let start = std::time::Instant::now();
         for (password, expected) in [
             ("passwordpassword", true),
             ("123456789012345", true),
             ("qwertyuiopasdfghjkl", true),
             ("aaaaaaaaaaaaaaaaaaaa", true),
+            ("iloveyouiloveyou", true),
             ("Riverside General Hospital", true),
             ("riversidegeneralhospital", true),
             ("Riverside General Hospital 1", true),
             ("nora@nurses.example", true),
             ("NoraNurse NoraNurse", true),
-            ("iloveyouiloveyou", true),
             ("correct horse battery", false),
             ("a password for tests", false),
             ("the kettle sings at dawn", false),
+            ("Nora hums in the laundry", false),
             ("мой дядя самых честных правил", false),
         ] {
-            if is_guessable(password, &rule) != expected {
-                wrong.push((password, zxcvbn::zxcvbn(password, &rule.guesses()).guesses_log10()));
-            }
+            assert_eq!(is_guessable(password, &rule), expected, "{password}");
         }
-        eprintln!("{:?}", start.elapsed());
-        for long in ["a".repeat(128), "ab1".repeat(42), "p4ssw0rd".repeat(16), "\u{1F511}".repeat(128), "aA@4".repeat(32)]
-        {
-            let start = std::time::Instant::now();
-            is_guessable(&long, &rule);
-            eprintln!("{long} {:?}", start.elapsed());
-        }
-        assert_eq!(wrong, []);
     }
 }

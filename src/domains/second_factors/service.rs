@@ -84,7 +84,7 @@ pub(super) async fn require(scope: &HospitalScope, required: bool) -> Result<Hos
     let own = staff::find(scope, scope.staff_id()?).await?.ok_or_else(AppError::unauthenticated)?;
     // Who requires it without having one would lock the own door from outside.
     if required && !staff::has_second_factor(scope, &own).await? {
-        return Err(missing("Set up your own first, with startSecondFactor."));
+        return Err(missing("Begin with your own: startSecondFactor."));
     }
     Ok(hospitals::require_second_factor(scope, required).await?)
 }
