@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 14] = [
+const ROOMS: [(&str, &[&str], &[&str]); 15] = [
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
@@ -13,13 +13,14 @@ const ROOMS: [(&str, &[&str], &[&str]); 14] = [
     ("config", &["database", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
     ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
-    ("auth", &["error", "kernel"], &[]),
-    ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
+    ("keys", &[], &[]),
+    ("auth", &["error", "kernel", "keys"], &[]),
+    ("graphql", &["access", "error", "kernel", "keys", "tenancy"], &[]),
     ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
-    ("app", &["access", "auth", "domains", "graphql", "kernel", "tenancy"], &[]),
+    ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "tenancy"], &[]),
     ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
-    ("cli", &["app", "auth", "config", "database", "error", "http", "kernel", "seed", "tenancy"], &["axum"]),
+    ("cli", &["app", "auth", "config", "database", "error", "http", "kernel", "keys", "seed", "tenancy"], &["axum"]),
 ];
 
 /// Crates that belong to some rooms only.

@@ -6,6 +6,6 @@ mod cluster;
 mod generator;
 
 pub use actor::{Actor, Answer, user_errors, with};
-pub use app::{Hospital, PASSWORD, TestApp};
+pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use generator::{Document, Generator};
