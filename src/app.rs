@@ -14,6 +14,7 @@ use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
 use crate::kernel::{Clock, Viewer};
 use crate::keys::Keys;
+use crate::redis::Redis;
 use crate::tenancy::Database;
 
 /// Bytes for parsed and decided documents.
@@ -37,8 +38,17 @@ pub struct App {
     pub partner_keys: PartnerKeys,
     /// The database.
     pub database: Database,
+    /// What is shared with other servers, when it is set.
+    pub redis: Option<Redis>,
     /// The time.
     pub clock: Clock,
+}
+
+/// What the server also works without.
+#[derive(Clone, Debug, Default)]
+pub struct AppOptions {
+    /// What is shared with other servers.
+    pub redis: Option<Redis>,
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -51,7 +61,14 @@ impl App {
     ///
     /// # Errors
     /// When a field has no label, or labels contradict each other.
-    pub fn new(database: Database, keys: Keys, lifetimes: Lifetimes, clock: Clock) -> Result<Self, SchemaFaults> {
+    pub fn new(
+        database: Database,
+        keys: Keys,
+        lifetimes: Lifetimes,
+        clock: Clock,
+        options: AppOptions,
+    ) -> Result<Self, SchemaFaults> {
+        let AppOptions { redis } = options;
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
         let passwords = Passwords::new();
         let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
@@ -66,7 +83,7 @@ impl App {
         let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
         let cursors = Cursors::new(&keys);
         let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
-        Ok(Self { schema, documents, explainer, keys, tokens, sessions, partner_keys, database, clock })
+        Ok(Self { schema, documents, explainer, keys, tokens, sessions, partner_keys, database, redis, clock })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.

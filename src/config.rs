@@ -80,6 +80,9 @@ pub struct ServeSettings {
     /// Which database
     #[command(flatten)]
     pub store: StoreSettings,
+    /// Redis that the servers share, such as redis://127.0.0.1:6379, rediss://… with TLS, or unix:///…. They also work without
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
     /// Address and port to listen on. Port 0 takes a free one
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,

@@ -6,6 +6,7 @@
 //! | [`kernel`], [`error`] | plain types | kernel |
 //! | [`config`] | every setting | the rooms whose options it makes |
 //! | [`database`], [`packages`] | where PostgreSQL comes from | config |
+//! | [`redis`] | what servers share and may forget; a help, never a need | nothing of ours |
 //! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`keys`] | what signs and seals: the key file, rotation | nothing of ours |
@@ -38,5 +39,6 @@ pub mod http;
 pub mod kernel;
 pub mod keys;
 pub mod packages;
+pub mod redis;
 pub mod seed;
 pub mod tenancy;

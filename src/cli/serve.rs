@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use super::{CliError, runtime};
-use crate::app::{App, Lifetimes};
+use crate::app::{App, AppOptions, Lifetimes};
 use crate::auth::Passwords;
 use crate::config::{ServeSettings, Switch};
 use crate::database::{self, Direction, Store};
@@ -16,6 +16,7 @@ use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
 use crate::keys::{KeyFile, Keys};
+use crate::redis::Redis;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
 
@@ -77,7 +78,9 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
         access_token: Duration::from_secs(settings.access_token_lifetime * 60),
         idle: Duration::from_secs(settings.session_idle_minutes * 60),
     };
-    let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock)?);
+    let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
+    let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
+    let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, AppOptions { redis })?);
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))

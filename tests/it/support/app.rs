@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use patient_logger::app::App;
+use patient_logger::app::{App, AppOptions};
 use patient_logger::auth::Passwords;
 use patient_logger::domains::sessions::Lifetimes;
 use patient_logger::http::{HttpState, Limits, serve};
@@ -103,7 +103,7 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock).unwrap());
+        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, AppOptions::default()).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
