@@ -1,8 +1,13 @@
-//! Registered documents: what clients may send where nothing else is served.
+//! Documents that clients send by hash: those that were sent before, and those that are registered.
 //!
-//! They belong to programs, not to hospitals, so every hospital reads the same ones. `patient-logger documents` writes them
-//! as the owner of the database; the servers read them here, and look for changes every few seconds.
+//! A document's hash is the SHA-256 of its exact text, so whoever knows the hash of a document knows the document: giving it
+//! back tells nobody anything. What can be learned is whether somebody has sent it. That must say nothing of a patient, so a
+//! document that holds any text of its own (a string or a comment) is served and not remembered, neither here nor in Redis.
+//!
+//! Registered documents belong to programs, not to hospitals, so every hospital has the same ones. `patient-logger documents`
+//! writes them as the owner of the database; the servers read them here, and look for changes every few seconds.
 
+mod persisted;
 mod repo;
 
 use std::collections::{HashMap, HashSet};
@@ -11,8 +16,8 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 
-use crate::graphql::{DocumentHash, PersistedDocuments};
 use crate::tenancy::Database;
+pub use persisted::{DocumentHash, DocumentMode, FoundDocument, PersistedDocuments};
 
 /// How often a server looks for documents that were registered or removed.
 const LOOK_EVERY: Duration = Duration::from_secs(3);

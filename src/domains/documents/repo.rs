@@ -3,7 +3,7 @@ use std::sync::Arc;
 use entity::document;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
-use crate::graphql::DocumentHash;
+use super::DocumentHash;
 use crate::tenancy::Tx;
 
 /// The hashes of all documents.

@@ -1,12 +1,7 @@
-//! Documents that clients send by hash: those they have sent before, and those that are registered.
-//!
-//! A document's hash is the SHA-256 of its exact text, so whoever knows the hash of a document knows the document: giving it
-//! back tells nobody anything. What can be learned is whether somebody else has sent it. That must say nothing of a patient,
-//! so a document that holds any text of its own (a string or a comment) is served and not remembered.
-
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use quick_cache::Weighter;
@@ -14,9 +9,12 @@ use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use crate::error::{AppError, ErrorCode};
+use crate::redis::Redis;
 
 /// Bytes for documents that clients have sent.
 const REMEMBERED_BYTES: u64 = 8 * 1024 * 1024;
+/// How long the servers together remember one after it was sent.
+const SHARED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Unregistered documents of which the log is told in a minute.
 const REPORTS_PER_MINUTE: u32 = 60;
 /// Unregistered documents of which the log is told once.
@@ -79,6 +77,8 @@ pub struct PersistedDocuments {
     mode: DocumentMode,
     registered: RwLock<Arc<HashMap<DocumentHash, Arc<str>>>>,
     remembered: Cache<DocumentHash, Arc<str>, Weigh>,
+    /// Where other servers find what was sent to this one.
+    shared: Option<Redis>,
     reported: Cache<DocumentHash, ()>,
     /// Reports in the current minute.
     reports: Mutex<(i64, u32)>,
@@ -95,11 +95,13 @@ impl Weighter<DocumentHash, Arc<str>> for Weigh {
 
 impl PersistedDocuments {
     /// An empty store that serves documents in this mode.
-    pub fn new(mode: DocumentMode) -> Self {
+    pub fn new(mode: DocumentMode, shared: Option<Redis>) -> Self {
         Self {
             mode,
             registered: RwLock::default(),
-            remembered: Cache::with_weighter(REMEMBERED_BYTES as usize / 1_024, REMEMBERED_BYTES, Weigh),
+            // The number is a hint for the table only; the weight is what bounds it.
+            remembered: Cache::with_weighter(8_192, REMEMBERED_BYTES, Weigh),
+            shared,
             reported: Cache::new(REPORTED),
             reports: Mutex::new((0, 0)),
         }
@@ -120,7 +122,7 @@ impl PersistedDocuments {
     /// # Errors
     /// When the hash is not that of the text, when only registered documents are served and this is none, and, for a hash
     /// alone, when nobody has sent its document: the client then sends both.
-    pub fn find(&self, text: Option<String>, hash: Option<DocumentHash>) -> Result<FoundDocument, AppError> {
+    pub async fn find(&self, text: Option<String>, hash: Option<DocumentHash>) -> Result<FoundDocument, AppError> {
         let Some(text) = text else {
             let hash = hash.ok_or_else(nothing)?;
             if let Some(text) = self.registered().get(&hash) {
@@ -129,7 +131,10 @@ impl PersistedDocuments {
             if self.mode == DocumentMode::Registered {
                 return Err(not_registered());
             }
-            let text = self.remembered.get(&hash).ok_or_else(not_found)?;
+            let text = match self.remembered.get(&hash) {
+                Some(text) => text,
+                None => self.shared(hash).await.ok_or_else(not_found)?,
+            };
             return Ok(FoundDocument { text, hash: Some(hash), is_registered: false, is_new: false });
         };
         if hash.is_none() && self.mode == DocumentMode::Any {
@@ -152,11 +157,30 @@ impl PersistedDocuments {
     /// Notes that a document has run: it is remembered if it came with its hash, and reported if that is the mode.
     pub fn ran(&self, document: &FoundDocument, operation: Option<&str>, now: DateTime<Utc>) {
         let Some(hash) = document.hash else { return };
-        if document.is_new && !document.text.contains(['"', '#']) {
+        if document.is_new && !holds_text(&document.text) {
             self.remembered.insert(hash, document.text.clone());
+            self.share(hash, document.text.clone());
         }
         if self.mode == DocumentMode::Report && !document.is_registered {
             self.report(hash, operation, now);
+        }
+    }
+
+    /// What another server was sent. Whatever else may be in Redis, a text with this hash is this document.
+    async fn shared(&self, hash: DocumentHash) -> Option<Arc<str>> {
+        let bytes = self.shared.as_ref()?.get(&key(hash)).await?;
+        let text: Arc<str> = String::from_utf8(bytes).ok()?.into();
+        if DocumentHash::of(&text) != hash {
+            return None;
+        }
+        self.remembered.insert(hash, text.clone());
+        Some(text)
+    }
+
+    /// Lets other servers know, beside the request.
+    fn share(&self, hash: DocumentHash, text: Arc<str>) {
+        if let Some(redis) = self.shared.clone() {
+            tokio::spawn(async move { redis.set(&key(hash), text.as_bytes(), SHARED_FOR).await });
         }
     }
 
@@ -181,6 +205,15 @@ impl fmt::Debug for PersistedDocuments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PersistedDocuments")
     }
+}
+
+/// Whether a document that parses holds a string or a comment: nothing else in it begins with one of these.
+fn holds_text(document: &str) -> bool {
+    document.contains(['"', '#'])
+}
+
+fn key(hash: DocumentHash) -> String {
+    format!("document:{hash}")
 }
 
 fn nothing() -> AppError {
