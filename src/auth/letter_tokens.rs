@@ -2,8 +2,9 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::opaque::{self, Opaque, random_secret};
+use super::opaque::{self, Opaque};
 use crate::kernel::{HospitalId, InvitationId};
+use crate::keys::random_secret;
 
 /// What the token of every invitation begins with.
 const INVITATION: &str = "pli_";

@@ -9,7 +9,6 @@ mod opaque;
 mod partner_key;
 mod passwords;
 mod refresh_token;
-mod sealer;
 mod second_factor;
 mod tokens;
 
@@ -17,6 +16,5 @@ pub use letter_tokens::{InvitationToken, ResetToken};
 pub use partner_key::PartnerKey;
 pub use passwords::{PasswordProblem, PasswordRule, Passwords};
 pub use refresh_token::RefreshToken;
-pub use sealer::Sealer;
 pub use second_factor::{RecoveryCode, SecondFactor};
-pub use tokens::{AccessToken, SigningKey, SigningKeyError, Tokens};
+pub use tokens::{AccessToken, Tokens};

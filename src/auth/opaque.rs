@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::kernel::HospitalId;
+use crate::keys::random_secret;
 
 const SECRET_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
@@ -49,13 +50,6 @@ impl Opaque {
     pub(super) fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(self.secret).into()
     }
-}
-
-/// 256 random bits.
-pub(super) fn random_secret() -> [u8; SECRET_BYTES] {
-    // Three random UUIDs hold 366 random bits from the system's generator.
-    let bits = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
-    Sha256::digest(bits.map(Uuid::into_bytes).concat()).into()
 }
 
 /// Prefix, body and checksum as one text.

@@ -3,7 +3,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use totp_rs::{Builder, Totp};
 
-use super::opaque::random_secret;
+use crate::keys::random_secret;
 
 /// The name under which an authenticator app shows the account.
 const ISSUER: &str = "Patient Logger";

@@ -8,11 +8,12 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
 use super::repo::{self, DoorRow};
 use super::service::Place;
-use crate::auth::{PasswordProblem, PasswordRule, Passwords, RecoveryCode, ResetToken, Sealer, SecondFactor};
+use crate::auth::{PasswordProblem, PasswordRule, Passwords, RecoveryCode, ResetToken, SecondFactor};
 use crate::domains::staff;
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
 use crate::kernel::{AccountId, Clock, HospitalId, StaffId};
+use crate::keys::Sealer;
 use crate::tenancy::{Database, HospitalScope, Tx};
 
 /// Checks what opens an account, and changes it.
@@ -175,7 +176,7 @@ impl Credentials {
         let mut left = account.opens.clone();
         if let Some(factor) = account.factor() {
             let Some(code) = code.filter(|code| !code.trim().is_empty()) else { return Ok(Proof::CodeNeeded) };
-            left.factor = Some(self.without(factor, code).ok_or_else(wrong)?);
+            left.factor = Some(self.without(account.id, factor, code).ok_or_else(wrong)?);
         }
         if Passwords::is_outdated(&left.password_hash) {
             // A better hash can wait for a quieter moment.
@@ -185,28 +186,28 @@ impl Credentials {
     }
 
     /// The factor after this code was used; `None` when it is a wrong one.
-    fn without(&self, factor: &Factor, code: &str) -> Option<Factor> {
+    fn without(&self, account: AccountId, factor: &Factor, code: &str) -> Option<Factor> {
         if let Some(code) = RecoveryCode::parse(code) {
             let hash = code.hash();
             let left: Vec<_> = factor.recovery_hashes.iter().filter(|known| **known != hash).cloned().collect();
             return (left.len() < factor.recovery_hashes.len())
                 .then(|| Factor { recovery_hashes: left, ..factor.clone() });
         }
-        let step = self.step_of(factor, code)?;
+        let step = self.step_of(account, factor, code)?;
         // RFC 6238, 5.2: a code is accepted once, and an older one not after it.
         factor.step.is_none_or(|last| step > last).then(|| Factor { step: Some(step), ..factor.clone() })
     }
 
     /// The time step of a code that an authenticator app shows now.
-    pub(in crate::domains) fn step_of(&self, factor: &Factor, code: &str) -> Option<i64> {
+    pub(in crate::domains) fn step_of(&self, account: AccountId, factor: &Factor, code: &str) -> Option<i64> {
         let digits: String = code.chars().filter(|c| !c.is_whitespace()).take(10).collect();
-        let secret = self.sealer.open(SEALED_FOR, &factor.sealed)?;
+        let secret = self.sealer.open(account.0.as_bytes(), &factor.sealed)?;
         SecondFactor::from_bytes(&secret)?.step_of(&digits, self.clock.now().timestamp())
     }
 
-    /// A new second factor as it is kept.
-    pub(in crate::domains) fn seal(&self, secret: &SecondFactor) -> Factor {
-        let sealed = self.sealer.seal(SEALED_FOR, secret.as_bytes());
+    /// A new second factor as it is kept: readable for this account only.
+    pub(in crate::domains) fn seal(&self, account: AccountId, secret: &SecondFactor) -> Factor {
+        let sealed = self.sealer.seal(account.0.as_bytes(), secret.as_bytes());
         Factor { sealed, since: None, step: None, recovery_hashes: Vec::new() }
     }
 
@@ -291,9 +292,6 @@ impl Credentials {
         Ok(done(self.database.ask_for_credential(statement).await?)?)
     }
 }
-
-/// What the secrets of second factors are sealed for.
-const SEALED_FOR: &[u8] = b"second factor";
 
 /// Whether a door did what it was asked. It says true or nothing.
 fn done(row: Option<QueryResult>) -> Result<bool, DbErr> {

@@ -22,7 +22,7 @@ pub(super) async fn start(
         return Err(enrolled());
     }
     let secret = SecondFactor::random();
-    let opens = Opens { factor: Some(credentials.seal(&secret)), ..account.opens.clone() };
+    let opens = Opens { factor: Some(credentials.seal(account.id, &secret)), ..account.opens.clone() };
     replace(credentials, &account, &opens).await?;
     Ok((secret, account))
 }
@@ -38,7 +38,7 @@ pub(super) async fn confirm(
         return Err(enrolled());
     }
     let Some(waiting) = account.opens.factor.clone() else { return Err(missing("Begin with startSecondFactor.")) };
-    let step = credentials.step_of(&waiting, code).ok_or_else(|| {
+    let step = credentials.step_of(account.id, &waiting, code).ok_or_else(|| {
         let message = "This is not the code that the app shows now. Look at the clock of the telephone, and try the next code.";
         UserError::new(UserErrorCode::InvalidCredentials, &["code"], message)
     })?;

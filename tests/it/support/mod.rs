@@ -5,9 +5,11 @@ mod app;
 mod cluster;
 mod generator;
 mod mail;
+mod redis;
 
 pub use actor::{Actor, Answer, user_errors, with};
-pub use app::{Hospital, PASSWORD, TestApp};
+pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use generator::{Document, Generator};
 pub use mail::{Delivered, MailServer};
+pub use redis::{RedisServer, until};
