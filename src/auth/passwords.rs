@@ -22,6 +22,8 @@ const MAX_LENGTH: usize = 128;
 
 /// Shortest word of somebody's own that counts as one.
 const OWN_WORD: usize = 3;
+/// Fewest letters and digits that a password has beside such words. A year of birth is not enough.
+const OF_ITS_OWN: usize = 5;
 /// Most of these words: somebody may work in many hospitals.
 const MOST_WORDS: usize = 50;
 
@@ -182,13 +184,16 @@ fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
     Ok(hasher().hash_password(password.as_bytes())?.to_string())
 }
 
-/// Fewer than 10^8 guesses as `zxcvbn` counts, or hardly more than words that belong to its owner.
+/// Fewer than 10^8 guesses as `zxcvbn` counts, beside a second factor 10^6; or hardly more than words that belong to its
+/// owner.
 fn is_guessable(password: &str, rule: &PasswordRule) -> bool {
+    // Eight characters at random are 10^8 by that count.
+    let enough = if rule.beside_factor { zxcvbn::Score::Two } else { zxcvbn::Score::Three };
     let words = rule.guesses();
     let rest = words.iter().fold(password.to_lowercase(), |rest, word| rest.replace(word, ""));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    rest.chars().filter(|c| c.is_alphanumeric()).count() < MIN_LENGTH_BESIDE_FACTOR / 2
-        || zxcvbn::zxcvbn(password, &words).score() < zxcvbn::Score::Three
+    rest.chars().filter(|c| c.is_alphanumeric()).count() < OF_ITS_OWN
+        || zxcvbn::zxcvbn(password, &words).score() < enough
 }
 
 /// The same password typed on another keyboard is the same password (NIST SP 800-63B asks for NFKC or NFKD; NFC keeps

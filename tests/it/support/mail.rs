@@ -133,7 +133,7 @@ async fn talk(stream: TcpStream, mailbox: Arc<Mutex<Mailbox>>) -> std::io::Resul
                         refusal.to_owned()
                     }
                     None => {
-                        mailbox.letters.push(Delivered { to: std::mem::take(&mut to), text });
+                        mailbox.letters.push(Delivered { to: std::mem::take(&mut to), text: decoded(&text) });
                         "250 ok".to_owned()
                     }
                 }
@@ -146,4 +146,18 @@ async fn talk(stream: TcpStream, mailbox: Arc<Mutex<Mailbox>>) -> std::io::Resul
         };
         stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
     }
+}
+
+/// What was quoted-printable (RFC 2045, 6.7), as far as letters in ASCII need it.
+fn decoded(text: &str) -> String {
+    let joined = text.replace("=\r\n", "");
+    let mut parts = joined.split('=');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let byte = part.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match byte {
+            Some(byte) => format!("{text}{}{}", char::from(byte), &part[2..]),
+            None => format!("{text}={part}"),
+        }
+    })
 }

@@ -11,5 +11,5 @@ pub use actor::{Actor, Answer, user_errors, with};
 pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use generator::{Document, Generator};
-pub use mail::{Delivered, MailServer};
+pub use mail::MailServer;
 pub use redis::{RedisServer, until};
