@@ -12,7 +12,10 @@ use super::smtp::{Postman, Undelivered};
 const LENGTH: usize = 1_000;
 
 pub(super) enum Job {
-    Deliver { letter: Letter, tried: usize },
+    Deliver {
+        letter: Letter,
+        tried: usize,
+    },
     /// Answered when it is reached.
     Flush(oneshot::Sender<()>),
 }
@@ -40,7 +43,10 @@ pub(super) fn start(postman: Postman, retry_after: Vec<Duration>) -> mpsc::Sende
 /// Puts a letter into the queue.
 pub(super) fn put(queue: &mpsc::Sender<Job>, letter: Letter) {
     if queue.try_send(Job::Deliver { letter, tried: 0 }).is_err() {
-        tracing::error!(length = LENGTH, "a letter was thrown away: the queue is full, so the mail server must be slow");
+        tracing::error!(
+            length = LENGTH,
+            "a letter was thrown away: the queue is full, so the mail server must be slow"
+        );
     }
 }
 

@@ -27,7 +27,9 @@ pub struct SmtpSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum SmtpError {
     /// `SMTP_URL` is none. What is wrong is not shown in full, because a password is part of it.
-    #[error("SMTP_URL must be like smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS: {0}")]
+    #[error(
+        "SMTP_URL must be like smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS: {0}"
+    )]
     BadUrl(String),
     /// Letters and the password would cross the network in clear.
     #[error("SMTP_URL would send the password and the letters unencrypted: use smtps:// or add ?tls=required")]
@@ -124,7 +126,8 @@ mod tests {
         ] {
             assert!(postman(good, from).is_ok(), "{good}");
         }
-        for bad in ["smtp://user:secret@mail.example", "smtp://127.0.0.1.evil.example", "smtp://m.example?tls=opportunistic"]
+        for bad in
+            ["smtp://user:secret@mail.example", "smtp://127.0.0.1.evil.example", "smtp://m.example?tls=opportunistic"]
         {
             assert!(postman(bad, from).is_err_and(|error| error.contains("unencrypted")), "{bad}");
         }

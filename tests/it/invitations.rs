@@ -33,8 +33,7 @@ async fn sign_in(app: &TestApp, password: &str) -> Value {
 }
 
 async fn list(app: &TestApp, hospital: &Hospital) -> Vec<Value> {
-    let query =
-        "{ staffInvitations { totalCount nodes { id email name role status expiresAt invitedBy { name } staff { name } } } }";
+    let query = "{ staffInvitations { totalCount nodes { id email name role status expiresAt invitedBy { name } staff { name } } } }";
     let answer = app.admin(hospital).ask(query).await;
     let list = &answer.data()["staffInvitations"];
     let nodes = list["nodes"].as_array().unwrap().clone();

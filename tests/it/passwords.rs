@@ -197,7 +197,8 @@ async fn a_request_tells_nobody_whether_there_is_such_an_account_and_fills_no_ma
         (response.status().as_u16(), response.bytes().await.unwrap())
     };
     let known = sent(FLO).await;
-    for email in ["nobody@nowhere.example", "gone@agency.example", "", "nonsense\0", &"x".repeat(10_000), FLO, FLO, FLO] {
+    for email in ["nobody@nowhere.example", "gone@agency.example", "", "nonsense\0", &"x".repeat(10_000), FLO, FLO, FLO]
+    {
         assert_eq!(sent(email).await, known, "{email}");
     }
     assert_eq!(known.0, 200);

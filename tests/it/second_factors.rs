@@ -33,7 +33,10 @@ impl Phone {
         let payload = actor.mutate("startSecondFactor", json!({ "password": PASSWORD }), "secret uri").await;
         let typed = payload["secret"].as_str().unwrap_or_else(|| panic!("{payload}"));
         let uri = payload["uri"].as_str().unwrap();
-        assert!(uri.starts_with("otpauth://totp/Patient%20Logger:") && uri.contains(&format!("secret={typed}")), "{uri}");
+        assert!(
+            uri.starts_with("otpauth://totp/Patient%20Logger:") && uri.contains(&format!("secret={typed}")),
+            "{uri}"
+        );
         let secret = totp_rs::Secret::try_from_base32(typed).unwrap().as_bytes().to_vec();
         Self { secret, recovery_codes: Vec::new() }
     }
@@ -51,7 +54,8 @@ impl Phone {
 
 async fn sign_in(app: &TestApp, person: &Person, password: &str, code: Option<&str>) -> Value {
     let input = json!({ "email": person.email, "password": password, "code": code });
-    let selection = "accessToken secondFactorRequired choices { slug } viewer { permissions secondFactor { enrolled required } }";
+    let selection =
+        "accessToken secondFactorRequired choices { slug } viewer { permissions secondFactor { enrolled required } }";
     app.anonymous().mutate("signIn", input, selection).await
 }
 
@@ -253,7 +257,8 @@ async fn a_hospital_that_requires_one_shows_nothing_to_who_has_none() {
     assert_eq!(codes, ["FORBIDDEN", "FORBIDDEN"]);
     let input = json!({ "patientId": patient, "taskType": "OTHER", "description": "x" });
     assert_eq!(nurse.send("createTaskLog", input, "taskLog { id }").await.code(), "FORBIDDEN");
-    let expected = json!({ "permissions": ["PUBLIC", "SIGNED_IN"], "secondFactor": { "enrolled": false, "required": true } });
+    let expected =
+        json!({ "permissions": ["PUBLIC", "SIGNED_IN"], "secondFactor": { "enrolled": false, "required": true } });
     assert_eq!(nurse.ask(STATUS).await.data()["viewer"], expected);
     let entered = sign_in(&app, &hospital.clinician, PASSWORD, None).await;
     assert_eq!(entered["viewer"], expected, "who signs in sees it at once");

@@ -93,9 +93,7 @@ impl Mutation {
                 choices: places.into_iter().map(SignInChoice::from).collect(),
                 ..SignInPayload::default()
             },
-            (Some(Entry::CodeNeeded), _) => {
-                SignInPayload { second_factor_required: true, ..SignInPayload::default() }
-            }
+            (Some(Entry::CodeNeeded), _) => SignInPayload { second_factor_required: true, ..SignInPayload::default() },
             (None, user_errors) => SignInPayload::refused(user_errors),
         }))
     }

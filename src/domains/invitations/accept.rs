@@ -143,7 +143,11 @@ impl Joining {
         };
         if !settled {
             // The account was made or changed at the same moment. Nothing of this was written.
-            return Err(AppError::public(ErrorCode::Unavailable, "Your account was changed at the same moment. Try again.").into());
+            return Err(AppError::public(
+                ErrorCode::Unavailable,
+                "Your account was changed at the same moment. Try again.",
+            )
+            .into());
         }
         repo::accept(&tx, &invitation, staff_id, now).await?;
         tx.commit().await?;
@@ -165,6 +169,7 @@ async fn pending(tx: &WriteTx, token: &InvitationToken, now: DateTime<Utc>) -> R
 }
 
 fn invalid() -> Fail {
-    let message = "This invitation was used already, was revoked, has ended, or is none. Ask your hospital for another.";
+    let message =
+        "This invitation was used already, was revoked, has ended, or is none. Ask your hospital for another.";
     UserError::new(UserErrorCode::InvalidToken, &["token"], message).into()
 }

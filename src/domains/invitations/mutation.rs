@@ -53,8 +53,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who.")] input: InviteStaffInput,
     ) -> Result<Option<InviteStaffPayload>> {
-        let (invitation, user_errors) =
-            settle(service::invite(scope(ctx)?, ctx.data::<Mailer>()?, input).await)?;
+        let (invitation, user_errors) = settle(service::invite(scope(ctx)?, ctx.data::<Mailer>()?, input).await)?;
         Ok(Some(InviteStaffPayload { invitation, user_errors }))
     }
 

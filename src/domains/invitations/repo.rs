@@ -2,9 +2,7 @@ use chrono::{DateTime, Utc};
 use entity::invitation;
 use invitation::{Column, Entity};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Set, Unchanged,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Set, Unchanged};
 
 use crate::kernel::{HospitalId, InvitationId, StaffId};
 use crate::tenancy::{PageRequest, Tx};

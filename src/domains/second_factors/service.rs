@@ -39,7 +39,8 @@ pub(super) async fn confirm(
     }
     let Some(waiting) = account.opens.factor.clone() else { return Err(missing("Begin with startSecondFactor.")) };
     let step = credentials.step_of(account.id, &waiting, code).ok_or_else(|| {
-        let message = "This is not the code that the app shows now. Look at the clock of the telephone, and try the next code.";
+        let message =
+            "This is not the code that the app shows now. Look at the clock of the telephone, and try the next code.";
         UserError::new(UserErrorCode::InvalidCredentials, &["code"], message)
     })?;
     let (codes, recovery_hashes) = recovery_codes();

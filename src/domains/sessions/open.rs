@@ -73,7 +73,8 @@ impl Sessions {
         scope.close().await?;
         let origin =
             Origin::Session { sign_in_id: current.sign_in_id, absolute_expires_at: current.absolute_expires_at };
-        let opened = self.begin(HospitalId(context.hospital_id), staff_id, origin, client).await?.ok_or_else(not_there)?;
+        let opened =
+            self.begin(HospitalId(context.hospital_id), staff_id, origin, client).await?.ok_or_else(not_there)?;
         // Whoever ends the sessions of an account or a sign-in looks elsewhere after ending this one. While this one stands,
         // the new one will be found; if it does not, the new one may have been missed.
         if self.standing(scope.hospital_id(), SessionId(current.id)).await?.is_none() {

@@ -18,7 +18,9 @@ pub use loader::loaders;
 pub use mutation::Mutation;
 pub use object::{Staff, StaffConnection, StaffEdge};
 pub use query::Query;
-pub(super) use service::{NewStaff, active, checked_role, email_of, has_second_factor, is_here_in_tx, join_in_tx, taken};
+pub(super) use service::{
+    NewStaff, active, checked_role, email_of, has_second_factor, is_here_in_tx, join_in_tx, taken,
+};
 
 use crate::error::AppError;
 use crate::graphql::{loader as request_loader, scope};

@@ -85,7 +85,8 @@ pub(super) async fn emails(tx: &Tx, accounts: Vec<AccountId>) -> Result<Vec<(Acc
 /// Whether an account of this address has a staff record in this hospital.
 pub(super) async fn knows(tx: &Tx, email: &str) -> Result<bool, DbErr> {
     let of_address = account::Entity::find().select_only().column(account::Column::Id);
-    let found = of_address.filter(account::Column::Email.eq(email)).into_tuple::<sea_orm::prelude::Uuid>().one(tx).await?;
+    let found =
+        of_address.filter(account::Column::Email.eq(email)).into_tuple::<sea_orm::prelude::Uuid>().one(tx).await?;
     Ok(found.is_some())
 }
 
