@@ -11,6 +11,7 @@ mod access;
 mod batching;
 mod cli;
 mod database;
+mod documents;
 mod embedded;
 mod explain_access;
 mod layers;
