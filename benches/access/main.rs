@@ -86,8 +86,8 @@ async fn bench(app_url: String, owner_url: &str) {
     let settings = DatabaseSettings { url: app_url, pool_size: 2, acquire_timeout: second, statement_timeout: second };
     let database = Database::connect(&settings).await.expect("the database is safe");
     let lifetimes = Lifetimes { access_token: Duration::from_secs(600), idle: Duration::from_secs(600) };
-    let app =
-        App::new(database, Keys::random(), lifetimes, clock, AppOptions::default()).expect("the schema is labelled");
+    let app = App::new(database, Keys::random(), lifetimes, clock, AppOptions::default());
+    let app = app.expect("the schema is labelled");
     let [clinician, admin] = viewers(&app).await;
     let bench = Bench { app, clinician, admin };
 

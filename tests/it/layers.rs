@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 16] = [
+const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
@@ -35,7 +35,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 16] = [
 const GUARDED: [&str; 7] = ["sea_orm", "sqlx", "entity", "migration", "axum", "hyper", "redis"];
 
 /// What only certain files may do: the words for it, the files, and what to do instead.
-const ACTS: [(&str, &[&str], &[&str], &str); 7] = [
+const ACTS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "names the tables",
         &["entity::"],
