@@ -7,13 +7,15 @@ use std::thread;
 
 use async_graphql::parser::types::{OperationType, Selection, SelectionSet};
 use async_graphql::{PathSegment, Response, ServerError, Value, Variables};
-use patient_logger::access::{Access, Caller, FORBIDDEN, Limits, PARSE_FAILED, Plan, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED};
+use patient_logger::access::{
+    Access, Caller, FORBIDDEN, Limits, PARSE_FAILED, Plan, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED,
+};
 use patient_logger::graphql::{Documents, ScanLimits};
 use patient_logger::kernel::{Permission, Role};
 
+use crate::Input;
 use crate::answer::answer;
 use crate::schema::{Schema, base};
-use crate::Input;
 
 /// As much as a thread of the server has: what needs more would end the process there.
 const STACK: usize = 2 * 1024 * 1024;
@@ -119,8 +121,11 @@ impl Bench {
             // It lists what is below refused fields too, so it may come to its end first.
             Err(error) => return refused_as_a_whole(&error),
         };
-        let explained: BTreeSet<String> =
-            listed.into_iter().filter(|field| field.refused_at.as_ref() == Some(&field.path)).map(|field| field.path.replace("[]", "")).collect();
+        let explained: BTreeSet<String> = listed
+            .into_iter()
+            .filter(|field| field.refused_at.as_ref() == Some(&field.path))
+            .map(|field| field.path.replace("[]", ""))
+            .collect();
         let refused: BTreeSet<String> = plan.refused().map(|refusal| refusal.path.join(".")).collect();
         assert_eq!(explained, refused, "explained, and refused");
     }

@@ -21,6 +21,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::accept::MediaType;
+use super::bounded::{WriteError, to_json};
 use super::{HttpState, PeerAddress, RequestId, client, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
@@ -32,6 +33,8 @@ use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest answer.
+const ANSWER_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// What a client sends. Other members are ignored, as the specification asks.
 #[derive(Deserialize)]
@@ -228,16 +231,27 @@ impl Answer {
         let (status, body) = match self {
             Self::Ran(mut response) => {
                 response.errors.iter_mut().for_each(|error| complete(error, id));
-                (StatusCode::OK, serde_json::to_vec(&response))
+                (StatusCode::OK, to_json(&response, ANSWER_BYTES))
             }
             Self::Refused(status, mut errors) => {
                 errors.iter_mut().for_each(|error| complete(error, id));
-                (status_for(status, media, &errors), serde_json::to_vec(&json!({ "errors": errors })))
+                (status_for(status, media, &errors), to_json(&json!({ "errors": errors }), ANSWER_BYTES))
             }
         };
-        let Ok(body) = body else {
-            tracing::error!("an answer could not be written");
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
+        let body = match body {
+            Ok(body) => body,
+            Err(WriteError::TooLarge) => {
+                let message = format!(
+                    "The answer is larger than the limit of {ANSWER_BYTES} bytes. Ask for fewer fields or smaller pages. \
+                     If this was a mutation, it has run."
+                );
+                let code = ErrorCode::QueryTooComplex.as_str();
+                return refused(StatusCode::BAD_REQUEST, code, message).write(media, id);
+            }
+            Err(WriteError::Unfit(error)) => {
+                tracing::error!(%error, "an answer could not be written");
+                return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
+            }
         };
         let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
         if status == StatusCode::UNAUTHORIZED {
