@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{SDLExportOptions, ValidationMode};
 
 use crate::access::{Access, Caller, Limits};
-use crate::auth::{Passwords, SigningKey, Tokens};
+use crate::auth::{Passwords, Tokens};
 use crate::domains::accounts::SignIn;
 use crate::domains::partner_keys::PartnerKeys;
 pub use crate::domains::sessions::Lifetimes;
@@ -13,6 +13,8 @@ use crate::domains::sessions::Sessions;
 use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
 use crate::kernel::{Clock, Viewer};
+use crate::keys::Keys;
+use crate::redis::Redis;
 use crate::tenancy::Database;
 
 /// Bytes for parsed and decided documents.
@@ -26,6 +28,8 @@ pub struct App {
     pub documents: Arc<Documents>,
     /// Explains decisions about documents.
     pub explainer: Arc<Explainer>,
+    /// What signs tokens and seals cursors.
+    pub keys: Keys,
     /// Issues tokens.
     pub tokens: Tokens,
     /// Turns tokens into viewers, while their sessions stand.
@@ -34,8 +38,17 @@ pub struct App {
     pub partner_keys: PartnerKeys,
     /// The database.
     pub database: Database,
+    /// What is shared with other servers, when it is set.
+    pub redis: Option<Redis>,
     /// The time.
     pub clock: Clock,
+}
+
+/// What the server also works without.
+#[derive(Clone, Debug, Default)]
+pub struct AppOptions {
+    /// What is shared with other servers.
+    pub redis: Option<Redis>,
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -48,10 +61,17 @@ impl App {
     ///
     /// # Errors
     /// When a field has no label, or labels contradict each other.
-    pub fn new(database: Database, key: &SigningKey, lifetimes: Lifetimes, clock: Clock) -> Result<Self, SchemaFaults> {
+    pub fn new(
+        database: Database,
+        keys: Keys,
+        lifetimes: Lifetimes,
+        clock: Clock,
+        options: AppOptions,
+    ) -> Result<Self, SchemaFaults> {
+        let AppOptions { redis } = options;
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
         let passwords = Passwords::new();
-        let tokens = Tokens::new(key, lifetimes.access_token, clock.clone());
+        let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
         let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
@@ -61,9 +81,9 @@ impl App {
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
         let documents = Arc::new(documents);
         let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
-        let cursors = Cursors::new(key.derive("cursors"));
+        let cursors = Cursors::new(&keys);
         let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
-        Ok(Self { schema, documents, explainer, tokens, sessions, partner_keys, database, clock })
+        Ok(Self { schema, documents, explainer, keys, tokens, sessions, partner_keys, database, redis, clock })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.

@@ -5,28 +5,34 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 14] = [
+const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
     ("packages", &[], &[]),
+    ("redis", &[], &["redis"]),
     ("config", &["database", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
     ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
-    ("auth", &["error", "kernel"], &[]),
-    ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
+    ("keys", &[], &[]),
+    ("auth", &["error", "kernel", "keys"], &[]),
+    ("graphql", &["access", "error", "kernel", "keys", "tenancy"], &[]),
     ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
-    ("app", &["access", "auth", "domains", "graphql", "kernel", "tenancy"], &[]),
+    ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "redis", "tenancy"], &[]),
     ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
-    ("cli", &["app", "auth", "config", "database", "error", "http", "kernel", "seed", "tenancy"], &["axum"]),
+    (
+        "cli",
+        &["app", "auth", "config", "database", "error", "http", "kernel", "keys", "redis", "seed", "tenancy"],
+        &["axum"],
+    ),
 ];
 
 /// Crates that belong to some rooms only.
-const GUARDED: [&str; 6] = ["sea_orm", "sqlx", "entity", "migration", "axum", "hyper"];
+const GUARDED: [&str; 7] = ["sea_orm", "sqlx", "entity", "migration", "axum", "hyper", "redis"];
 
 /// What only certain files may do: the words for it, the files, and what to do instead.
-const ACTS: [(&str, &[&str], &[&str], &str); 7] = [
+const ACTS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "names the tables",
         &["entity::"],
