@@ -18,7 +18,7 @@ async fn a_request_made_to_hurt_is_refused_and_the_next_one_is_served() {
             let request = request.header("accept", "application/graphql-response+json").body(bomb.body.clone());
             let response = request.send().await.unwrap_or_else(|error| panic!("{}: {error}", bomb.name));
             let (status, text) = (response.status().as_u16(), response.text().await.unwrap());
-            assert!(status < 500 && text.len() < 2_000, "{}: {status} {text}", bomb.name);
+            assert!(status < 500 && text.len() < 4_000, "{}: {status} {}", bomb.name, text.len());
             if actor.token.is_some() {
                 let body: Value = serde_json::from_str(&text).unwrap_or_default();
                 let code = body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
