@@ -17,13 +17,16 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("keys", &[], &[]),
     ("auth", &["error", "kernel", "keys"], &[]),
     ("graphql", &["access", "error", "kernel", "keys", "tenancy"], &[]),
-    ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
+    ("domains", &["access", "auth", "error", "graphql", "kernel", "redis", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "redis", "tenancy"], &[]),
     ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
     (
         "cli",
-        &["app", "auth", "config", "database", "error", "http", "kernel", "keys", "redis", "seed", "tenancy"],
+        &[
+            "app", "auth", "config", "database", "domains", "error", "graphql", "http", "kernel", "keys", "redis",
+            "seed", "tenancy",
+        ],
         &["axum"],
     ),
 ];
@@ -55,8 +58,8 @@ const ACTS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "works outside of all hospitals",
         &["begin_outside_hospitals("],
-        &["src/tenancy/database.rs", "src/domains/accounts/service.rs"],
-        "take a HospitalScope; only sign-in happens before there is a hospital",
+        &["src/tenancy/database.rs", "src/domains/accounts/service.rs", "src/domains/documents/mod.rs"],
+        "take a HospitalScope; only sign-in happens before there is a hospital, and only documents belong to none",
     ),
     (
         "begins a transaction by its own words",
