@@ -21,6 +21,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::accept::MediaType;
+use super::bounded::{WriteError, to_json};
 use super::{HttpState, PeerAddress, RequestId, client, origin, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
@@ -33,6 +34,10 @@ use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest answer.
+const ANSWER_BYTES: usize = 4 * 1_024 * 1_024;
+/// Faults of one document that are told; the library finds one for each of four hundred equal arguments.
+const FAULTS_TOLD: usize = 20;
 
 /// What a client sends. Other members are ignored, as the specification asks.
 #[derive(Deserialize)]
@@ -226,6 +231,7 @@ async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Optio
     };
     // The library's own validation found a fault: nothing ran. Every other error has the path of a field.
     if !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty()) {
+        response.errors.truncate(FAULTS_TOLD);
         response.errors.iter_mut().for_each(|error| set_code(error, VALIDATION_FAILED));
         return Answer::Refused(StatusCode::BAD_REQUEST, response.errors);
     }
@@ -268,16 +274,27 @@ impl Answer {
         let (status, body) = match self {
             Self::Ran(mut response) => {
                 response.errors.iter_mut().for_each(|error| complete(error, id));
-                (StatusCode::OK, serde_json::to_vec(&response))
+                (StatusCode::OK, to_json(&response, ANSWER_BYTES))
             }
             Self::Refused(status, mut errors) => {
                 errors.iter_mut().for_each(|error| complete(error, id));
-                (status_for(status, media, &errors), serde_json::to_vec(&json!({ "errors": errors })))
+                (status_for(status, media, &errors), to_json(&json!({ "errors": errors }), ANSWER_BYTES))
             }
         };
-        let Ok(body) = body else {
-            tracing::error!("an answer could not be written");
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
+        let body = match body {
+            Ok(body) => body,
+            Err(WriteError::TooLarge) => {
+                let message = format!(
+                    "The answer is larger than the limit of {ANSWER_BYTES} bytes. Ask for fewer fields or smaller pages. \
+                     If this was a mutation, it has run."
+                );
+                let code = ErrorCode::QueryTooComplex.as_str();
+                return refused(StatusCode::BAD_REQUEST, code, message).write(media, id);
+            }
+            Err(WriteError::Unfit(error)) => {
+                tracing::error!(%error, "an answer could not be written");
+                return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
+            }
         };
         let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
         if status == StatusCode::UNAUTHORIZED {

@@ -9,6 +9,7 @@ mod support;
 
 mod access;
 mod batching;
+mod bombs;
 mod cli;
 mod database;
 mod documents;
