@@ -13,7 +13,7 @@
 //! | [`auth`] | from a credential to a viewer | kernel, error, keys |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy, keys |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
-//! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
+//! | [`seed`] | demo and bulk data, onboarding, registered documents | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
 //! | [`app`] | the composition root | everything below `http` |
 //! | [`cli`] | the commands of the program | everything |

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::accept::MediaType;
 use super::bounded::{WriteError, to_json};
-use super::{HttpState, PeerAddress, RequestId, client, plain};
+use super::{HttpState, PeerAddress, RequestId, client, origin, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
 use crate::auth::PartnerKey;
@@ -82,6 +82,10 @@ pub(super) async fn handle(
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Send GraphQL requests with POST.\n");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
+    }
+    if origin::is_foreign(request.headers(), &state.cors_origins) {
+        let text = "Pages of this origin may not call the API. CORS_ORIGINS lists those that may.\n";
+        return plain(StatusCode::FORBIDDEN, text);
     }
     let Some(media) = MediaType::wanted(request.headers()) else {
         return plain(StatusCode::NOT_ACCEPTABLE, "Accept application/graphql-response+json or application/json.\n");

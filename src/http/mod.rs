@@ -15,6 +15,7 @@ pub mod graphiql;
 mod graphql;
 mod health;
 mod jwks;
+mod origin;
 mod server;
 
 use std::net::IpAddr;

@@ -12,6 +12,7 @@ mod batching;
 mod bombs;
 mod cli;
 mod database;
+mod documents;
 mod embedded;
 mod explain_access;
 mod layers;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use patient_logger::app::AppOptions;
+use patient_logger::graphql::Introspection;
 use patient_logger::http::graphiql::Graphiql;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
@@ -361,6 +363,7 @@ async fn pages_of_listed_origins_may_call_and_others_may_not() {
         assert_eq!(preflight.header("access-control-allow-origin"), allowed, "{origin}");
         // Also an answer that is a refusal: the page has to be able to read why.
         for (status, token) in [(200, None), (401, Some("nonsense"))] {
+            let status = if allowed.is_some() { status } else { 403 };
             let mut request = client.post(&url).header("origin", origin).json(&json!({ "query": "{ __typename }" }));
             if let Some(token) = token {
                 request = request.bearer_auth(token);
@@ -376,6 +379,83 @@ async fn pages_of_listed_origins_may_call_and_others_may_not() {
             assert!(list("vary").contains("origin"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_is_turned_away_whatever_it_sends() {
+    let app = TestApp::start().await;
+    let hospital = app.hospital().await;
+    let own = app.url.clone();
+    let over_tls = own.replace("http://", "https://");
+    let body = json!({ "query": "mutation { signOut { userErrors { code } } }" });
+    for origin in
+        ["null", "https://evil.example", "http://127.0.0.1", "http://localhost", &format!("{own}.evil.example")]
+    {
+        for token in [None, app.clinician(&hospital).token] {
+            let actor = Actor::new(&app.url, token);
+            let seen = Seen::of(actor.post().header("origin", origin).json(&body).send().await.unwrap()).await;
+            let text = "Pages of this origin may not call the API. CORS_ORIGINS lists those that may.\n";
+            assert_eq!((seen.status, seen.text.as_str()), (403, text), "{origin}");
+        }
+    }
+    let clinician = app.clinician(&hospital);
+    assert_eq!(
+        clinician.ask("{ viewer { role } }").await.data()["viewer"]["role"],
+        "CLINICIAN",
+        "nobody was signed out"
+    );
+    for origin in [&own, &over_tls] {
+        let request = clinician.post().header("origin", origin).json(&json!({ "query": "{ viewer { role } }" }));
+        assert_eq!(Seen::of(request.send().await.unwrap()).await.status, 200, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_shown_to_staff_and_kept_from_partners_and_strangers() {
+    let options = AppOptions { introspection: Introspection::Staff, ..AppOptions::default() };
+    let app = TestApp::start_as(options).await;
+    let hospital = app.hospital().await;
+    let (admin, partner) = (app.admin(&hospital), app.admin(&hospital).partner_key(json!([])).await);
+    let documents = [
+        "{ __schema { types { name } } }",
+        "{ a: __type(name: \"Patient\") { fields { name } } }",
+        "query IntrospectionQuery { ...F } fragment F on Query { __schema { types { name } } }",
+        "{ ... on Query { ... @include(if: true) { __schema { types { name } } } } }",
+    ];
+    for document in documents {
+        for who in [&admin, &app.clinician(&hospital)] {
+            assert!(who.ask(document).await.data().to_string().contains("name"), "{document}");
+        }
+        for (who, code) in [(&partner, "FORBIDDEN"), (&app.anonymous(), "UNAUTHENTICATED")] {
+            let answer = who.ask(document).await;
+            assert_eq!(answer.code(), code, "{document}");
+            let data = answer.body["data"].as_object().unwrap();
+            assert!(data.len() == 1 && data.values().all(Value::is_null), "{}", answer.body);
+        }
+    }
+    let names = "{ __typename taskLogs { __typename } }";
+    let answer = partner.ask(names).await;
+    assert_eq!(*answer.data(), json!({ "__typename": "Query", "taskLogs": { "__typename": "TaskLogConnection" } }));
+    for who in [&partner, &app.anonymous()] {
+        assert_eq!(
+            who.ask("{ _service { sdl } }").await.body["errors"][0]["message"],
+            "Type \"Query\" has no field \"_service\"."
+        );
+        for (near, far) in [
+            ("{ taskLog }", "{ taskLogz }"),
+            ("{ patientz { nodes { id } } }", "{ xxxxxxxx { nodes { id } } }"),
+            ("{ taskLogs(firzt: 1) { __typename } }", "{ taskLogs(xxxxx: 1) { __typename } }"),
+        ] {
+            for document in [near, far] {
+                let body = who.ask(document).await.body.to_string();
+                assert!(!body.to_lowercase().contains("did you mean"), "{document}: {body}");
+            }
+        }
+    }
+    let asked =
+        "query($d: String!) { explainAccess(document: $d, as: { role: PARTNER }) { allowed fields { path needs } } }";
+    let explained = admin.ask_with(asked, json!({ "d": documents[0] })).await;
+    assert_eq!(explained.data()["explainAccess"]["allowed"], false, "{}", explained.body);
 }
 
 /// A connection above the test's database: to take it away and give it back.

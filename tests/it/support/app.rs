@@ -66,6 +66,13 @@ impl TestApp {
         Self::start_through(pool_size, async |url| url, set).await
     }
 
+    /// A server that does something else than usual.
+    pub async fn start_as(options: AppOptions) -> Self {
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        let database = TestDatabase::migrated().await;
+        Self::start_on(database, Keys::random(), options, now, 4, async |url| url, |_| {}).await
+    }
+
     /// A server that reaches its database by another way.
     pub async fn start_through(
         pool_size: u32,
@@ -73,19 +80,23 @@ impl TestApp {
         set: impl FnOnce(&mut HttpState),
     ) -> Self {
         let now = "2026-03-01T12:00:00Z".parse().unwrap();
-        Self::start_on(TestDatabase::migrated().await, Keys::random(), now, pool_size, way, set).await
+        let database = TestDatabase::migrated().await;
+        Self::start_on(database, Keys::random(), AppOptions::default(), now, pool_size, way, set).await
     }
 
     /// Another server, the same in all but the address: a copy of the database, the same keys and time. This one loses its
     /// connections to the database over it and should not be asked any more.
     pub async fn copy(&self) -> Self {
         let database = self.database.copy().await;
-        Self::start_on(database, self.app.keys.clone(), self.now(), 4, async |url| url, |_| {}).await
+        Self::start_on(database, self.app.keys.clone(), AppOptions::default(), self.now(), 4, async |url| url, |_| {})
+            .await
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one for each thing that a test may want otherwise")]
     async fn start_on(
         database: TestDatabase,
         keys: Keys,
+        options: AppOptions,
         now: DateTime<Utc>,
         pool_size: u32,
         way: impl AsyncFnOnce(String) -> String,
@@ -103,7 +114,7 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, AppOptions::default()).unwrap());
+        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, options).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
