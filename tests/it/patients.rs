@@ -122,7 +122,7 @@ async fn each_field_takes_what_fits_and_not_one_character_more() {
         ("contactEmail", "a\0@x.example".into(), Some("INVALID")),
         ("dateOfBirth", "1880-01-01".into(), None),
         ("dateOfBirth", "1879-12-31".into(), Some("INVALID")),
-        ("dateOfBirth", "-001-01-01".into(), Some("INVALID")),
+        ("dateOfBirth", "0001-01-01".into(), Some("INVALID")),
         // Somewhere it is tomorrow already.
         ("dateOfBirth", "2026-03-02".into(), None),
         ("dateOfBirth", "2026-03-03".into(), Some("IN_FUTURE")),
