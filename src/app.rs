@@ -12,7 +12,8 @@ pub use crate::domains::sessions::Lifetimes;
 use crate::domains::sessions::Sessions;
 use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
-use crate::kernel::{Clock, Viewer};
+use crate::kernel::{Clock, Pseudonyms, Viewer};
+use crate::limits::{Buckets, CostLimits, CostRates};
 use crate::redis::Redis;
 use crate::tenancy::Database;
 
@@ -33,6 +34,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Turns partners' keys into viewers.
     pub partner_keys: PartnerKeys,
+    /// Holds viewers and hospitals to what their documents may cost.
+    pub cost_limits: CostLimits,
     /// The database.
     pub database: Database,
     /// What is shared with other servers, when it is set.
@@ -42,10 +45,19 @@ pub struct App {
 }
 
 /// What the server also works without.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AppOptions {
     /// What is shared with other servers.
     pub redis: Option<Redis>,
+    /// What documents may cost.
+    pub cost_rates: CostRates,
+}
+
+impl Default for AppOptions {
+    /// A server alone, without limits: for tests and measurements.
+    fn default() -> Self {
+        Self { redis: None, cost_rates: CostRates::NONE }
+    }
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -65,7 +77,7 @@ impl App {
         clock: Clock,
         options: AppOptions,
     ) -> Result<Self, SchemaFaults> {
-        let AppOptions { redis } = options;
+        let AppOptions { redis, cost_rates } = options;
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
         let passwords = Passwords::new();
         let tokens = Tokens::new(key, lifetimes.access_token, clock.clone());
@@ -75,12 +87,14 @@ impl App {
         // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
         // only have to let them through.
         let schema = || domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64);
+        let buckets = Buckets::new(redis.clone(), clock.clone(), Pseudonyms::new(key.derive("counters")));
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
         let documents = Arc::new(documents);
+        let cost_limits = CostLimits::new(buckets, cost_rates, documents.cost_limit());
         let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
         let cursors = Cursors::new(key.derive("cursors"));
         let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
-        Ok(Self { schema, documents, explainer, tokens, sessions, partner_keys, database, redis, clock })
+        Ok(Self { schema, documents, explainer, tokens, sessions, partner_keys, cost_limits, database, redis, clock })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.

@@ -11,6 +11,7 @@
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy |
+//! | [`limits`] | token buckets: what one may spend | kernel, error, redis |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
@@ -21,8 +22,8 @@
 //!
 //! # The way of a request
 //! `http` reads bounded bytes, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
-//! scans, parses and decides the document by the labels of the schema (`access`), the reduced document runs: `query.rs`,
-//! `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a
+//! scans, parses and decides the document by the labels of the schema (`access`), `limits` charges what it may cost, the
+//! reduced document runs: `query.rs`, `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a
 //! null and an error at each refused path.
 
 pub mod access;
@@ -36,6 +37,7 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod kernel;
+pub mod limits;
 pub mod packages;
 pub mod redis;
 pub mod seed;

@@ -15,6 +15,7 @@ use crate::database::{self, Direction, Store};
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
+use crate::limits::CostRates;
 use crate::redis::Redis;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
@@ -71,7 +72,8 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     };
     let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
     let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
-    let app = Arc::new(App::new(database.clone(), key, lifetimes, clock, AppOptions { redis })?);
+    let cost_rates = CostRates { viewer: settings.viewer_cost_rate, hospital: settings.hospital_cost_rate };
+    let app = Arc::new(App::new(database.clone(), key, lifetimes, clock, AppOptions { redis, cost_rates })?);
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))

@@ -22,12 +22,13 @@ use uuid::Uuid;
 
 use super::accept::MediaType;
 use super::{HttpState, PeerAddress, RequestId, client, plain};
-use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
+use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED, fields_of};
 use crate::app::App;
 use crate::auth::PartnerKey;
 use crate::domains;
-use crate::error::{AppError, ErrorCode};
+use crate::error::{AppError, ErrorCode, RETRY_AFTER};
 use crate::kernel::{Client, Viewer};
+use crate::limits::Charge;
 use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
@@ -40,8 +41,23 @@ struct Params {
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
     variables: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
+    #[serde(default)]
+    extensions: Option<Extensions>,
+}
+
+/// What a client asks for beside the document.
+#[derive(Deserialize)]
+struct Extensions {
+    /// `extensions.cost` in the answer.
+    #[serde(default)]
+    cost: bool,
+}
+
+/// A request that may run as soon as it is paid for.
+struct Prepared {
+    plan: Arc<Plan>,
+    variables: Variables,
+    shows_cost: bool,
 }
 
 /// What a request comes to.
@@ -83,9 +99,16 @@ pub(super) async fn handle(
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),
     };
-    let answer = match params(&body) {
-        Ok(params) => execute(&state, viewer, client, params).await,
-        Err(message) => refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message),
+    let prepared = prepare(&state.app, viewer.as_ref(), &body);
+    // What cannot run has cost something too.
+    let cost = prepared.as_ref().map_or(1, |prepared| prepared.plan.cost());
+    let charge = match state.app.cost_limits.charge(viewer.as_ref(), &client, cost).await {
+        Ok(charge) => charge,
+        Err(error) => return refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id),
+    };
+    let answer = match prepared {
+        Ok(prepared) => execute(&state, viewer, client, prepared, charge).await,
+        Err(refusal) => refusal,
     };
     answer.write(media, id)
 }
@@ -113,7 +136,7 @@ async fn viewer(app: &App, headers: &HeaderMap, address: Option<IpAddr>) -> Resu
     };
     let viewer = held.map_err(|error| {
         tracing::error!(?error, "a credential could not be looked up");
-        refused(StatusCode::SERVICE_UNAVAILABLE, error.code().as_str(), error.message())
+        refused_by(StatusCode::SERVICE_UNAVAILABLE, &error)
     })?;
     viewer.map(Some).ok_or_else(|| {
         let message = "The access token or partner key is not valid, or no longer. Sign in again.";
@@ -144,20 +167,27 @@ fn params(body: &[u8]) -> Result<Params, String> {
     })
 }
 
-async fn execute(state: &HttpState, viewer: Option<Viewer>, client: Client, params: Params) -> Answer {
-    let app = &state.app;
-    let Params { query, operation_name, variables, .. } = params;
+/// Reads and decides a request. Nothing runs yet.
+fn prepare(app: &App, viewer: Option<&Viewer>, body: &[u8]) -> Result<Prepared, Answer> {
+    let bad_input = |message| refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message);
+    let Params { query, operation_name, variables, extensions } = params(body).map_err(bad_input)?;
     let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
-    let caller = app.caller(viewer.as_ref());
-    let plan = match app.documents.prepare(&query, operation_name.as_deref(), &variables, &caller) {
-        Ok(plan) => plan,
-        Err(error) => return Answer::Refused(StatusCode::BAD_REQUEST, vec![error]),
-    };
-    if plan.operation() == OperationType::Mutation && viewer.as_ref().is_some_and(Viewer::only_reads) {
-        let error = AppError::only_reads();
-        return refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message());
+    let plan = app.documents.prepare(&query, operation_name.as_deref(), &variables, &app.caller(viewer));
+    let plan = plan.map_err(|error| Answer::Refused(StatusCode::BAD_REQUEST, vec![error]))?;
+    if plan.operation() == OperationType::Mutation && viewer.is_some_and(Viewer::only_reads) {
+        return Err(refused_by(StatusCode::FORBIDDEN, &AppError::only_reads()));
     }
-    let running = tokio::spawn(run(app.clone(), plan, variables, viewer, client).in_current_span());
+    Ok(Prepared { plan, variables, shows_cost: extensions.is_some_and(|extensions| extensions.cost) })
+}
+
+async fn execute(
+    state: &HttpState,
+    viewer: Option<Viewer>,
+    client: Client,
+    prepared: Prepared,
+    charge: Charge,
+) -> Answer {
+    let running = tokio::spawn(run(state.app.clone(), prepared, viewer, client, charge).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
@@ -172,7 +202,8 @@ async fn execute(state: &HttpState, viewer: Option<Viewer>, client: Client, para
     }
 }
 
-async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Option<Viewer>, client: Client) -> Answer {
+async fn run(app: Arc<App>, prepared: Prepared, viewer: Option<Viewer>, client: Client, charge: Charge) -> Answer {
+    let Prepared { plan, variables, shows_cost } = prepared;
     let scope = viewer.map(|viewer| Arc::new(HospitalScope::new(app.database.clone(), app.clock.clone(), viewer)));
     let mut response = match plan.request(variables) {
         Some(request) => {
@@ -184,6 +215,7 @@ async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Optio
         }
         None => GraphqlResponse::default(),
     };
+    let cost = charge.settle(fields_of(&response.data));
     // The library's own validation found a fault: nothing ran. Every other error has the path of a field.
     if !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.iter_mut().for_each(|error| set_code(error, VALIDATION_FAILED));
@@ -195,7 +227,48 @@ async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Optio
     {
         tracing::warn!(%error, "a snapshot did not end well");
     }
+    if let Some(status) = turned_away(&response) {
+        return Answer::Refused(status, response.errors);
+    }
+    if shows_cost {
+        response.extensions.insert("cost".into(), cost);
+    }
     Answer::Ran(Box::new(response))
+}
+
+/// The status for an answer that holds nothing but the advice to come back later. HTTP has words for that, which proxies
+/// and clients understand; and an answer without data may have another status than 200 (GraphQL over HTTP, 6.4.2).
+fn turned_away(response: &GraphqlResponse) -> Option<StatusCode> {
+    let nothing = match &response.data {
+        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
+        data => *data == Value::Null,
+    };
+    let later = !response.errors.is_empty() && response.errors.iter().all(|error| retry_after(error).is_some());
+    let busy = Value::from(ErrorCode::Unavailable.as_str());
+    let is_busy = |error: &ServerError| extension(error, "code") == Some(&busy);
+    (nothing && later).then(|| match response.errors.iter().any(is_busy) {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::TOO_MANY_REQUESTS,
+    })
+}
+
+fn extension<'a>(error: &'a ServerError, name: &str) -> Option<&'a Value> {
+    error.extensions.as_ref()?.get(name)
+}
+
+/// The seconds after which a request may be sent again.
+fn retry_after(error: &ServerError) -> Option<u64> {
+    match extension(error, RETRY_AFTER)? {
+        Value::Number(seconds) => seconds.as_u64(),
+        _ => None,
+    }
+}
+
+/// An answer without data that says what an error says.
+fn refused_by(status: StatusCode, error: &AppError) -> Answer {
+    let mut refusal = ServerError::new(error.message(), None);
+    refusal.extensions = Some(error.extensions());
+    Answer::Refused(status, vec![refusal])
 }
 
 fn refused(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {
@@ -225,6 +298,7 @@ fn complete(error: &mut ServerError, id: Uuid) {
 
 impl Answer {
     fn write(self, media: MediaType, id: Uuid) -> Response {
+        let mut wait = None;
         let (status, body) = match self {
             Self::Ran(mut response) => {
                 response.errors.iter_mut().for_each(|error| complete(error, id));
@@ -232,6 +306,7 @@ impl Answer {
             }
             Self::Refused(status, mut errors) => {
                 errors.iter_mut().for_each(|error| complete(error, id));
+                wait = errors.iter().filter_map(retry_after).max();
                 (status_for(status, media, &errors), serde_json::to_vec(&json!({ "errors": errors })))
             }
         };
@@ -243,6 +318,9 @@ impl Answer {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -251,7 +329,6 @@ impl Answer {
 /// document that is refused is a 200 for them. What was no GraphQL request at all is a fault for everyone.
 fn status_for(status: StatusCode, media: MediaType, errors: &[ServerError]) -> StatusCode {
     let bad_input = Value::from(ErrorCode::BadUserInput.as_str());
-    let code = |error: &ServerError| error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
-    let was_graphql = errors.iter().all(|error| code(error).as_ref() != Some(&bad_input));
+    let was_graphql = errors.iter().all(|error| extension(error, "code") != Some(&bad_input));
     if media == MediaType::Json && status == StatusCode::BAD_REQUEST && was_graphql { StatusCode::OK } else { status }
 }

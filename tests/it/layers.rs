@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 15] = [
+const ROOMS: [(&str, &[&str], &[&str]); 16] = [
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
@@ -16,11 +16,20 @@ const ROOMS: [(&str, &[&str], &[&str]); 15] = [
     ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("auth", &["error", "kernel"], &[]),
     ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
+    ("limits", &["error", "kernel", "redis"], &[]),
     ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
-    ("app", &["access", "auth", "domains", "graphql", "kernel", "redis", "tenancy"], &[]),
-    ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
-    ("cli", &["app", "auth", "config", "database", "error", "http", "kernel", "redis", "seed", "tenancy"], &["axum"]),
+    ("app", &["access", "auth", "domains", "graphql", "kernel", "limits", "redis", "tenancy"], &[]),
+    (
+        "http",
+        &["access", "app", "auth", "domains", "error", "kernel", "limits", "packages", "tenancy"],
+        &["axum", "hyper"],
+    ),
+    (
+        "cli",
+        &["app", "auth", "config", "database", "error", "http", "kernel", "limits", "redis", "seed", "tenancy"],
+        &["axum"],
+    ),
 ];
 
 /// Crates that belong to some rooms only.
