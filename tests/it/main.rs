@@ -14,6 +14,7 @@ mod database;
 mod embedded;
 mod explain_access;
 mod layers;
+mod limits;
 mod lists;
 mod packages;
 mod partner_keys;

@@ -26,6 +26,7 @@ pub struct TestApp {
     pub database: TestDatabase,
     pub url: String,
     key: SigningKey,
+    options: AppOptions,
     now: Arc<Mutex<DateTime<Utc>>>,
     hospitals: AtomicU32,
 }
@@ -72,15 +73,29 @@ impl TestApp {
         way: impl AsyncFnOnce(String) -> String,
         set: impl FnOnce(&mut HttpState),
     ) -> Self {
-        let now = "2026-03-01T12:00:00Z".parse().unwrap();
-        Self::start_on(TestDatabase::migrated().await, SigningKey::random(), now, pool_size, way, set).await
+        Self::start_on(
+            TestDatabase::migrated().await,
+            SigningKey::random(),
+            start(),
+            pool_size,
+            AppOptions::default(),
+            way,
+            set,
+        )
+        .await
+    }
+
+    /// A server with limits, or with a Redis.
+    pub async fn start_optional(options: AppOptions, set: impl FnOnce(&mut HttpState)) -> Self {
+        let database = TestDatabase::migrated().await;
+        Self::start_on(database, SigningKey::random(), start(), 4, options, async |url| url, set).await
     }
 
     /// Another server, the same in all but the address: a copy of the database, the same key and time. This one loses its
     /// connections to the database over it and should not be asked any more.
     pub async fn copy(&self) -> Self {
         let database = self.database.copy().await;
-        Self::start_on(database, self.key.clone(), self.now(), 4, async |url| url, |_| {}).await
+        Self::start_on(database, self.key.clone(), self.now(), 4, self.options.clone(), async |url| url, |_| {}).await
     }
 
     async fn start_on(
@@ -88,6 +103,7 @@ impl TestApp {
         key: SigningKey,
         now: DateTime<Utc>,
         pool_size: u32,
+        options: AppOptions,
         way: impl AsyncFnOnce(String) -> String,
         set: impl FnOnce(&mut HttpState),
     ) -> Self {
@@ -103,14 +119,14 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, &key, LIFETIMES, clock, AppOptions::default()).unwrap());
+        let app = Arc::new(App::new(pool, &key, LIFETIMES, clock, options.clone()).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
         tokio::spawn(serve(listener, state, limits, std::future::pending()));
-        Self { app, database, url, key, now, hospitals: AtomicU32::new(0) }
+        Self { app, database, url, key, options, now, hospitals: AtomicU32::new(0) }
     }
 
     /// The time that the server believes it is.
@@ -193,6 +209,10 @@ impl TestApp {
     pub fn anonymous(&self) -> Actor {
         Actor::new(&self.url, None)
     }
+}
+
+fn start() -> DateTime<Utc> {
+    "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
 async fn person(
