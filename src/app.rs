@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_graphql::{SDLExportOptions, ValidationMode};
 
 use crate::access::{Access, Caller, Limits};
-use crate::auth::{Passwords, SigningKey, Tokens};
+use crate::auth::{Passwords, Tokens};
 use crate::domains::accounts::SignIn;
 use crate::domains::partner_keys::PartnerKeys;
 pub use crate::domains::sessions::Lifetimes;
 use crate::domains::sessions::Sessions;
 use crate::domains::{self, ApiSchema};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
-use crate::kernel::{Clock, Pseudonyms, Viewer};
+use crate::kernel::{Clock, Viewer};
+use crate::keys::Keys;
 use crate::limits::{Buckets, CostLimits, CostRates};
 use crate::redis::Redis;
 use crate::tenancy::Database;
@@ -28,6 +29,8 @@ pub struct App {
     pub documents: Arc<Documents>,
     /// Explains decisions about documents.
     pub explainer: Arc<Explainer>,
+    /// What signs tokens and seals cursors.
+    pub keys: Keys,
     /// Issues tokens.
     pub tokens: Tokens,
     /// Turns tokens into viewers, while their sessions stand.
@@ -72,7 +75,7 @@ impl App {
     /// When a field has no label, or labels contradict each other.
     pub fn new(
         database: Database,
-        key: &SigningKey,
+        keys: Keys,
         lifetimes: Lifetimes,
         clock: Clock,
         options: AppOptions,
@@ -80,21 +83,33 @@ impl App {
         let AppOptions { redis, cost_rates } = options;
         let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
         let passwords = Passwords::new();
-        let tokens = Tokens::new(key, lifetimes.access_token, clock.clone());
+        let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
         let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
         // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
         // only have to let them through.
         let schema = || domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64);
-        let buckets = Buckets::new(redis.clone(), clock.clone(), Pseudonyms::new(key.derive("counters")));
+        let buckets = Buckets::new(redis.clone(), clock.clone(), keys.pseudonyms("bucket"));
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
         let documents = Arc::new(documents);
         let cost_limits = CostLimits::new(buckets, cost_rates, documents.cost_limit());
         let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
-        let cursors = Cursors::new(key.derive("cursors"));
+        let cursors = Cursors::new(&keys);
         let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
-        Ok(Self { schema, documents, explainer, tokens, sessions, partner_keys, cost_limits, database, redis, clock })
+        Ok(Self {
+            schema,
+            documents,
+            explainer,
+            keys,
+            tokens,
+            sessions,
+            partner_keys,
+            cost_limits,
+            database,
+            redis,
+            clock,
+        })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.

@@ -92,9 +92,10 @@ pub struct ServeSettings {
     /// Serve GraphiQL at /graphiql
     #[arg(long, env = "GRAPHIQL", default_value = "on")]
     pub graphiql: Switch,
-    /// PEM file with the Ed25519 private key (PKCS#8) that signs access tokens. Required with DATABASE_URL
-    #[arg(long, env = "TOKEN_PRIVATE_KEY_FILE")]
-    pub token_private_key_file: Option<PathBuf>,
+    /// File with the keys that sign access tokens and seal cursors, the same for every server; `keys init` makes it. Required
+    /// with DATABASE_URL [default: keys.json in DATA_DIR]
+    #[arg(long, env = "KEYS_FILE")]
+    pub keys_file: Option<PathBuf>,
     /// Life of an access token, in minutes
     #[arg(long, env = "ACCESS_TOKEN_LIFETIME", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub access_token_lifetime: u64,

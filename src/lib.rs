@@ -9,9 +9,10 @@
 //! | [`redis`] | what servers share and may forget; a help, never a need | nothing of ours |
 //! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
-//! | [`auth`] | from a credential to a viewer | kernel, error |
-//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy |
-//! | [`limits`] | token buckets: what one may spend | kernel, error, redis |
+//! | [`keys`] | what signs and seals: the key file, rotation | nothing of ours |
+//! | [`auth`] | from a credential to a viewer | kernel, error, keys |
+//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy, keys |
+//! | [`limits`] | token buckets: what one may spend | kernel, error, keys, redis |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
@@ -37,6 +38,7 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod kernel;
+pub mod keys;
 pub mod limits;
 pub mod packages;
 pub mod redis;

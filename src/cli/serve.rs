@@ -9,12 +9,13 @@ use tokio::net::TcpListener;
 
 use super::{CliError, runtime};
 use crate::app::{App, AppOptions, Lifetimes};
-use crate::auth::{Passwords, SigningKey};
+use crate::auth::Passwords;
 use crate::config::{ServeSettings, Switch};
 use crate::database::{self, Direction, Store};
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
+use crate::keys::{KeyFile, Keys};
 use crate::limits::CostRates;
 use crate::redis::Redis;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
@@ -29,33 +30,41 @@ pub(super) fn run(settings: &ServeSettings) -> Result<(), CliError> {
             settings.listen
         )));
     }
-    let key = signing_key(settings)?;
+    let file = key_file(settings)?;
+    let keys = Keys::new(match &settings.keys_file {
+        Some(_) => file.read()?,
+        None => file.read_or_init(Clock::system().now())?,
+    });
     let store = Store::open(&settings.store)?;
-    let served = runtime()?.block_on(serve(settings, &store, &key));
+    let served = runtime()?.block_on(async {
+        tokio::spawn(file.watch(keys.clone()));
+        serve(settings, &store, keys).await
+    });
     if let Some(embedded) = store.embedded {
         embedded.stop();
     }
     served
 }
 
-fn signing_key(settings: &ServeSettings) -> Result<SigningKey, CliError> {
-    match (&settings.token_private_key_file, &settings.store.database_url) {
-        (Some(path), _) => Ok(SigningKey::read(path)?),
+/// Where the keys are.
+fn key_file(settings: &ServeSettings) -> Result<KeyFile, CliError> {
+    match (&settings.keys_file, &settings.store.database_url) {
+        (Some(path), _) => Ok(KeyFile::new(path)),
         (None, None) => {
             let directory = settings.store.data_dir();
             std::fs::create_dir_all(&directory)
                 .map_err(|error| CliError::Other(format!("DATA_DIR {} cannot be made: {error}", directory.display())))?;
-            Ok(SigningKey::read_or_make(&directory.join("token-key.pem"))?)
+            Ok(KeyFile::new(directory.join("keys.json")))
         }
         (None, Some(_)) => Err(CliError::Other(
-            "TOKEN_PRIVATE_KEY_FILE is not set: with DATABASE_URL the key that signs access tokens must be yours, the same for \
-             every server. Make one with `openssl genpkey -algorithm ed25519 -out token-key.pem`"
+            "KEYS_FILE is not set: with DATABASE_URL the keys that sign access tokens must be yours, the same for every \
+             server. Make them with `patient-logger keys init --keys-file keys.json`"
                 .into(),
         )),
     }
 }
 
-async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Result<(), CliError> {
+async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<(), CliError> {
     let clock = Clock::system();
     let stop = stop_signal()?;
     if let Some(owner_url) = &store.owner_url {
@@ -73,7 +82,7 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
     let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
     let cost_rates = CostRates { viewer: settings.viewer_cost_rate, hospital: settings.hospital_cost_rate };
-    let app = Arc::new(App::new(database.clone(), key, lifetimes, clock, AppOptions { redis, cost_rates })?);
+    let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, AppOptions { redis, cost_rates })?);
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))

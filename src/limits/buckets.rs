@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::local::Local;
-use crate::kernel::{Clock, Pseudonyms};
+use crate::kernel::Clock;
+use crate::keys::Pseudonyms;
 use crate::redis::{Redis, Script};
 
 /// What a server alone fills buckets with while Redis is away, as a part of the rate.

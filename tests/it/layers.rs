@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 16] = [
+const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
@@ -14,12 +14,13 @@ const ROOMS: [(&str, &[&str], &[&str]); 16] = [
     ("config", &["database", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
     ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
-    ("auth", &["error", "kernel"], &[]),
-    ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
-    ("limits", &["error", "kernel", "redis"], &[]),
-    ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
+    ("keys", &[], &[]),
+    ("auth", &["error", "kernel", "keys"], &[]),
+    ("graphql", &["access", "error", "kernel", "keys", "tenancy"], &[]),
+    ("limits", &["error", "kernel", "keys", "redis"], &[]),
+    ("domains", &["access", "auth", "error", "graphql", "kernel", "keys", "limits", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
-    ("app", &["access", "auth", "domains", "graphql", "kernel", "limits", "redis", "tenancy"], &[]),
+    ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "limits", "redis", "tenancy"], &[]),
     (
         "http",
         &["access", "app", "auth", "domains", "error", "kernel", "limits", "packages", "tenancy"],
@@ -27,7 +28,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 16] = [
     ),
     (
         "cli",
-        &["app", "auth", "config", "database", "error", "http", "kernel", "limits", "redis", "seed", "tenancy"],
+        &["app", "auth", "config", "database", "error", "http", "kernel", "keys", "limits", "redis", "seed", "tenancy"],
         &["axum"],
     ),
 ];
@@ -36,7 +37,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 16] = [
 const GUARDED: [&str; 7] = ["sea_orm", "sqlx", "entity", "migration", "axum", "hyper", "redis"];
 
 /// What only certain files may do: the words for it, the files, and what to do instead.
-const ACTS: [(&str, &[&str], &[&str], &str); 7] = [
+const ACTS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "names the tables",
         &["entity::"],

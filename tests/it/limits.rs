@@ -2,7 +2,8 @@
 
 use chrono::Duration;
 use patient_logger::app::AppOptions;
-use patient_logger::kernel::{Clock, Pseudonyms};
+use patient_logger::kernel::Clock;
+use patient_logger::keys::Keys;
 use patient_logger::limits::{Buckets, CostRates};
 use patient_logger::redis::Redis;
 use sea_orm::sqlx;
@@ -160,7 +161,7 @@ async fn buckets_in_redis_and_in_memory_do_the_same() {
     const RATE: f64 = 0.001;
     let mut stories = Vec::new();
     for redis in [None, Some(redis)] {
-        let buckets = Buckets::new(redis, Clock::from_fn(chrono::Utc::now), Pseudonyms::new([7; 32]));
+        let buckets = Buckets::new(redis, Clock::from_fn(chrono::Utc::now), Keys::random().pseudonyms("bucket"));
         let pair = || vec![buckets.bucket(&["small"], 10.0, RATE), buckets.bucket(&["large"], 15.0, RATE)];
         let small = || vec![buckets.bucket(&["small"], 10.0, RATE)];
         let mut story = Vec::new();
@@ -196,7 +197,7 @@ async fn a_server_that_has_lost_redis_fills_at_a_quarter_of_the_rate() {
     });
     let lost = Redis::open(&RedisServer::absent().url()).unwrap();
     for (redis, seconds) in [(None, 100.0), (Some(lost), 400.0)] {
-        let buckets = Buckets::new(redis, clock.clone(), Pseudonyms::new([7; 32]));
+        let buckets = Buckets::new(redis, clock.clone(), Keys::random().pseudonyms("bucket"));
         let bucket = || vec![buckets.bucket(&["one"], 100.0, 1.0)];
         buckets.take(bucket(), 100.0).await.unwrap();
         assert_eq!(buckets.take(bucket(), 100.0).await.unwrap_err().wait.as_secs_f64(), seconds);

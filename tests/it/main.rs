@@ -26,4 +26,5 @@ mod sessions;
 mod sign_in;
 mod staff;
 mod task_logs;
+mod tokens;
 mod transport;

@@ -7,7 +7,7 @@ mod generator;
 mod redis;
 
 pub use actor::{Actor, Answer, user_errors, with};
-pub use app::{Hospital, PASSWORD, TestApp};
+pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use generator::{Document, Generator};
 pub use redis::{RedisServer, until};
