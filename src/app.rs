@@ -7,6 +7,7 @@ use async_graphql::{SDLExportOptions, ValidationMode};
 use crate::access::{Access, Caller, Limits};
 use crate::auth::{Passwords, Tokens};
 use crate::domains::accounts::SignIn;
+use crate::domains::attempts::Attempts;
 use crate::domains::partner_keys::PartnerKeys;
 pub use crate::domains::sessions::Lifetimes;
 use crate::domains::sessions::Sessions;
@@ -86,11 +87,13 @@ impl App {
         let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
-        let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
+        let buckets = Buckets::new(redis.clone(), clock.clone(), keys.pseudonyms("bucket"));
+        let attempts = Attempts::new(database.clone(), buckets.clone(), keys.pseudonyms("attempt"), clock.clone());
+        let sign_in =
+            SignIn { database: database.clone(), passwords: passwords.clone(), attempts, sessions: sessions.clone() };
         // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
         // only have to let them through.
         let schema = || domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64);
-        let buckets = Buckets::new(redis.clone(), clock.clone(), keys.pseudonyms("bucket"));
         let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
         let documents = Arc::new(documents);
         let cost_limits = CostLimits::new(buckets, cost_rates, documents.cost_limit());

@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod attempts;
 mod batching;
 mod cli;
 mod database;

@@ -85,6 +85,11 @@ impl TestApp {
         .await
     }
 
+    /// A server behind a proxy, which tells the addresses of clients.
+    pub async fn behind_a_proxy() -> Self {
+        Self::start_with(|state| state.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await
+    }
+
     /// A server with limits, or with a Redis.
     pub async fn start_optional(options: AppOptions, set: impl FnOnce(&mut HttpState)) -> Self {
         let database = TestDatabase::migrated().await;
@@ -204,6 +209,13 @@ impl TestApp {
 
     pub fn colleague(&self, hospital: &Hospital) -> Actor {
         self.actor(&hospital.colleague)
+    }
+
+    /// Somebody who has not signed in, at an address that [`TestApp::behind_a_proxy`] lets them have.
+    pub fn stranger_at(&self, address: &str) -> Actor {
+        let headers = [("x-forwarded-for".parse().unwrap(), address.parse().unwrap())].into_iter().collect();
+        let client = reqwest::Client::builder().no_proxy().default_headers(headers).build().unwrap();
+        Actor { client, ..self.anonymous() }
     }
 
     /// Somebody who has not signed in.
