@@ -22,6 +22,26 @@ pub enum Switch {
     Off,
 }
 
+/// Which documents are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ServedDocuments {
+    /// All.
+    Any,
+    /// All, with a log line for each that is not registered.
+    Report,
+    /// Those that are registered.
+    Registered,
+}
+
+/// Who may ask for the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IntrospectionFor {
+    /// Everybody, signed in or not.
+    Everyone,
+    /// Members of staff who have signed in.
+    Staff,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -108,6 +128,13 @@ pub struct ServeSettings {
     /// Longest time to finish running requests when the server is told to stop, in seconds
     #[arg(long, env = "SHUTDOWN_TIMEOUT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub shutdown_timeout: u64,
+    /// Which documents are served: any, any with a log line for those that are not registered, or registered ones only; see
+    /// `patient-logger documents`
+    #[arg(long, env = "DOCUMENTS", default_value = "any")]
+    pub documents: ServedDocuments,
+    /// Who may ask for the schema [default: staff with DATABASE_URL, else everyone]
+    #[arg(long, env = "INTROSPECTION")]
+    pub introspection: Option<IntrospectionFor>,
     /// Largest request body, in bytes
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(1_024..=10_485_760))]
     pub max_body_bytes: u64,

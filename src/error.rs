@@ -23,6 +23,10 @@ pub enum ErrorCode {
     QueryTooComplex,
     /// Too much was asked for in a short time, or guessed too often. Try again after `extensions.retryAfterSeconds`.
     RateLimited,
+    /// Nobody has sent the document of this hash lately. Send it again with its text.
+    PersistedQueryNotFound,
+    /// The server runs registered documents only, and this is none of them.
+    DocumentNotRegistered,
     /// The answer took too long. Ask for less, or again later.
     Timeout,
     /// The server is too busy or cannot reach its database. Try again later.
@@ -41,6 +45,8 @@ impl ErrorCode {
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::RateLimited => "RATE_LIMITED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::DocumentNotRegistered => "DOCUMENT_NOT_REGISTERED",
             Self::Timeout => "TIMEOUT",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",

@@ -49,7 +49,7 @@ impl Bench {
 
     /// As the server does it.
     async fn with(&self, text: &str, viewer: &Viewer) -> usize {
-        let caller = self.app.documents.caller(Some(viewer.permissions));
+        let caller = self.app.documents.caller(Some(viewer.permissions), true);
         let plan =
             self.app.documents.prepare(text, None, &Variables::default(), &caller).expect("the document is right");
         let request = plan.request(Variables::default()).expect("something is allowed");

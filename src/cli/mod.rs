@@ -1,5 +1,6 @@
 //! The command line: what the program can be told to do.
 
+mod documents;
 mod hospital;
 mod keys;
 mod seed;
@@ -45,6 +46,11 @@ enum Command {
     Hospital {
         #[command(subcommand)]
         command: hospital::HospitalCommand,
+    },
+    /// Manage the documents that servers with DOCUMENTS=registered serve, as the owner of the database
+    Documents {
+        #[command(subcommand)]
+        command: documents::DocumentsCommand,
     },
     /// Make and change the keys that sign access tokens and seal cursors
     Keys(keys::KeysArgs),
@@ -121,6 +127,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Ok(())
         }
         Some(Command::Hospital { command }) => hospital::run(&command),
+        Some(Command::Documents { command }) => documents::run(&command),
         Some(Command::Keys(args)) => keys::run(&args),
     }
 }

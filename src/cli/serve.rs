@@ -10,8 +10,11 @@ use tokio::net::TcpListener;
 use super::{CliError, runtime};
 use crate::app::{App, AppOptions, Lifetimes};
 use crate::auth::Passwords;
-use crate::config::{ServeSettings, Switch};
+use crate::config::{IntrospectionFor, ServeSettings, ServedDocuments, Switch};
 use crate::database::{self, Direction, Store};
+use crate::domains::documents::{self, DocumentMode};
+use crate::error::AppError;
+use crate::graphql::Introspection;
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
@@ -82,7 +85,11 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
     let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
     let cost_rates = CostRates { viewer: settings.viewer_cost_rate, hospital: settings.hospital_cost_rate };
-    let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, AppOptions { redis, cost_rates })?);
+    let (documents, introspection) = (documents_mode(settings), introspection(settings));
+    let options = AppOptions { redis, cost_rates, documents, introspection };
+    let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, options)?);
+    documents::refresh(&database, &app.persisted).await.map_err(AppError::from)?;
+    tokio::spawn(documents::follow(database.clone(), app.persisted.clone()));
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))
@@ -93,7 +100,9 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     state.max_body_bytes = usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX);
     state.cors_origins = settings.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     state.trusted_proxies.clone_from(&settings.trusted_proxies);
-    state.graphiql = (settings.graphiql == Switch::On).then(|| explorer(settings, demo.as_ref()));
+    // The explorer's own documents are not registered, and neither is what people type into it.
+    let explores = settings.graphiql == Switch::On && settings.documents != ServedDocuments::Registered;
+    state.graphiql = explores.then(|| explorer(settings, demo.as_ref()));
     let limits = Limits {
         connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
         drain: Duration::from_secs(settings.shutdown_timeout),
@@ -102,6 +111,22 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     http::serve(listener, state, limits, stop).await;
     database.close().await;
     Ok(())
+}
+
+fn documents_mode(settings: &ServeSettings) -> DocumentMode {
+    match settings.documents {
+        ServedDocuments::Any => DocumentMode::Any,
+        ServedDocuments::Report => DocumentMode::Report,
+        ServedDocuments::Registered => DocumentMode::Registered,
+    }
+}
+
+/// The demo is there to be explored; a hospital's server shows its schema to staff.
+fn introspection(settings: &ServeSettings) -> Introspection {
+    match (settings.introspection, &settings.store.database_url) {
+        (Some(IntrospectionFor::Everyone), _) | (None, None) => Introspection::Everyone,
+        (Some(IntrospectionFor::Staff), _) | (None, Some(_)) => Introspection::Staff,
+    }
 }
 
 /// Loads the demo data unless it is there, and says who can sign in to it.

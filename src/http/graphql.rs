@@ -1,7 +1,7 @@
 //! `POST /graphql`: GraphQL over HTTP.
 //!
-//! A request is read within bounds, then its credential turned into a viewer, its document decided, and only then run. It runs
-//! in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
+//! A request is read within bounds, then its credential turned into a viewer, its document decided and paid for, and only then
+//! run. It runs in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
 //! unknown state.
 
 use std::net::IpAddr;
@@ -9,24 +9,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as GraphqlResponse, ServerError, Value, Variables};
+use async_graphql::{Response as GraphqlResponse, Variables};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::json;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use super::accept::MediaType;
+use super::answer::{Answer, set_code};
 use super::{HttpState, PeerAddress, RequestId, client, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED, fields_of};
 use crate::app::App;
 use crate::auth::PartnerKey;
 use crate::domains;
-use crate::error::{AppError, ErrorCode, RETRY_AFTER};
+use crate::domains::documents::{DocumentHash, FoundDocument};
+use crate::error::{AppError, ErrorCode};
 use crate::kernel::{Client, Viewer};
 use crate::limits::Charge;
 use crate::tenancy::HospitalScope;
@@ -37,35 +37,37 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a client sends. Other members are ignored, as the specification asks.
 #[derive(Deserialize)]
 struct Params {
-    query: String,
+    query: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
     variables: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default)]
     extensions: Option<Extensions>,
 }
 
-/// What a client asks for beside the document.
-#[derive(Deserialize)]
+/// What this server knows of the extensions of a request.
+#[derive(Default, Deserialize)]
 struct Extensions {
-    /// `extensions.cost` in the answer.
+    #[serde(rename = "persistedQuery")]
+    persisted_query: Option<PersistedQuery>,
+    /// Whether the answer is to tell in `extensions.cost` what it cost.
     #[serde(default)]
     cost: bool,
 }
 
+/// A document by its hash, as clients of automatic persisted queries send it.
+#[derive(Deserialize)]
+struct PersistedQuery {
+    version: u32,
+    #[serde(rename = "sha256Hash")]
+    sha256_hash: String,
+}
+
 /// A request that may run as soon as it is paid for.
 struct Prepared {
+    document: FoundDocument,
     plan: Arc<Plan>,
     variables: Variables,
     shows_cost: bool,
-}
-
-/// What a request comes to.
-enum Answer {
-    /// Nothing ran: the status that says so, and why. The answer has no `data` then.
-    Refused(StatusCode, Vec<ServerError>),
-    /// The document ran, all of it or what the viewer may read of it.
-    Ran(Box<GraphqlResponse>),
 }
 
 pub(super) async fn handle(
@@ -99,12 +101,12 @@ pub(super) async fn handle(
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),
     };
-    let prepared = prepare(&state.app, viewer.as_ref(), &body);
+    let prepared = prepare(&state.app, viewer.as_ref(), &body).await;
     // What cannot run has cost something too.
     let cost = prepared.as_ref().map_or(1, |prepared| prepared.plan.cost());
     let charge = match state.app.cost_limits.charge(viewer.as_ref(), &client, cost).await {
         Ok(charge) => charge,
-        Err(error) => return refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id),
+        Err(error) => return Answer::refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id),
     };
     let answer = match prepared {
         Ok(prepared) => execute(&state, viewer, client, prepared, charge).await,
@@ -136,11 +138,11 @@ async fn viewer(app: &App, headers: &HeaderMap, address: Option<IpAddr>) -> Resu
     };
     let viewer = held.map_err(|error| {
         tracing::error!(?error, "a credential could not be looked up");
-        refused_by(StatusCode::SERVICE_UNAVAILABLE, &error)
+        Answer::refused_by(StatusCode::SERVICE_UNAVAILABLE, &error)
     })?;
     viewer.map(Some).ok_or_else(|| {
         let message = "The access token or partner key is not valid, or no longer. Sign in again.";
-        refused(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
+        Answer::refused(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
     })
 }
 
@@ -152,32 +154,43 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Response> {
     }
 }
 
-fn params(body: &[u8]) -> Result<Params, String> {
+fn params(body: &[u8]) -> Result<Params, AppError> {
     if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err("Batches are not supported: send one request at a time.".into());
+        return Err(AppError::bad_input("Batches are not supported: send one request at a time."));
     }
     serde_json::from_slice(body).map_err(|error| {
         // serde quotes what it found, which may be a patient's; the place is enough.
         let wrong = if error.is_data() { "is not a GraphQL request" } else { "is not JSON" };
-        format!(
+        AppError::bad_input(format!(
             "The body {wrong} (line {}, column {}). Send {{\"query\": \"…\", \"variables\": {{…}}, \"operationName\": \"…\"}}.",
             error.line(),
             error.column()
-        )
+        ))
     })
 }
 
-/// Reads and decides a request. Nothing runs yet.
-fn prepare(app: &App, viewer: Option<&Viewer>, body: &[u8]) -> Result<Prepared, Answer> {
-    let bad_input = |message| refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message);
-    let Params { query, operation_name, variables, extensions } = params(body).map_err(bad_input)?;
+/// The hash of a document, if it is sent by one.
+fn hash(sent: Option<PersistedQuery>) -> Result<Option<DocumentHash>, AppError> {
+    let Some(sent) = sent else { return Ok(None) };
+    let hash = DocumentHash::parse(&sent.sha256_hash).filter(|_| sent.version == 1);
+    let message = "extensions.persistedQuery is {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits.";
+    hash.map(Some).ok_or_else(|| AppError::bad_input(message))
+}
+
+/// Reads, finds and decides a document. Nothing runs yet.
+async fn prepare(app: &App, viewer: Option<&Viewer>, body: &[u8]) -> Result<Prepared, Answer> {
+    let bad_request = |error: AppError| Answer::refused_by(StatusCode::BAD_REQUEST, &error);
+    let Params { query, operation_name, variables, extensions } = params(body).map_err(bad_request)?;
+    let Extensions { persisted_query, cost: shows_cost } = extensions.unwrap_or_default();
+    let hash = hash(persisted_query).map_err(bad_request)?;
+    let document = app.persisted.find(query, hash).await.map_err(bad_request)?;
     let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
-    let plan = app.documents.prepare(&query, operation_name.as_deref(), &variables, &app.caller(viewer));
+    let plan = app.documents.prepare(&document.text, operation_name.as_deref(), &variables, &app.caller(viewer));
     let plan = plan.map_err(|error| Answer::Refused(StatusCode::BAD_REQUEST, vec![error]))?;
     if plan.operation() == OperationType::Mutation && viewer.is_some_and(Viewer::only_reads) {
-        return Err(refused_by(StatusCode::FORBIDDEN, &AppError::only_reads()));
+        return Err(Answer::refused_by(StatusCode::FORBIDDEN, &AppError::only_reads()));
     }
-    Ok(Prepared { plan, variables, shows_cost: extensions.is_some_and(|extensions| extensions.cost) })
+    Ok(Prepared { document, plan, variables, shows_cost })
 }
 
 async fn execute(
@@ -192,18 +205,18 @@ async fn execute(
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
             let message = "Something went wrong on our side. Give us the requestId and we will find out what.";
-            refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message)
+            Answer::refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message)
         }
         // The task goes on to its end, which the timeouts of the database bound.
         Err(_) => {
             let message = "The answer took too long. Ask for less, or again later.";
-            refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message)
+            Answer::refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message)
         }
     }
 }
 
 async fn run(app: Arc<App>, prepared: Prepared, viewer: Option<Viewer>, client: Client, charge: Charge) -> Answer {
-    let Prepared { plan, variables, shows_cost } = prepared;
+    let Prepared { document, plan, variables, shows_cost } = prepared;
     let scope = viewer.map(|viewer| Arc::new(HospitalScope::new(app.database.clone(), app.clock.clone(), viewer)));
     let mut response = match plan.request(variables) {
         Some(request) => {
@@ -227,108 +240,9 @@ async fn run(app: Arc<App>, prepared: Prepared, viewer: Option<Viewer>, client: 
     {
         tracing::warn!(%error, "a snapshot did not end well");
     }
-    if let Some(status) = turned_away(&response) {
-        return Answer::Refused(status, response.errors);
-    }
+    app.persisted.ran(&document, plan.operation_name(), app.clock.now());
     if shows_cost {
         response.extensions.insert("cost".into(), cost);
     }
-    Answer::Ran(Box::new(response))
-}
-
-/// The status for an answer that holds nothing but the advice to come back later. HTTP has words for that, which proxies
-/// and clients understand; and an answer without data may have another status than 200 (GraphQL over HTTP, 6.4.2).
-fn turned_away(response: &GraphqlResponse) -> Option<StatusCode> {
-    let nothing = match &response.data {
-        Value::Object(fields) => fields.values().all(|value| *value == Value::Null),
-        data => *data == Value::Null,
-    };
-    let later = !response.errors.is_empty() && response.errors.iter().all(|error| retry_after(error).is_some());
-    let busy = Value::from(ErrorCode::Unavailable.as_str());
-    let is_busy = |error: &ServerError| extension(error, "code") == Some(&busy);
-    (nothing && later).then(|| match response.errors.iter().any(is_busy) {
-        true => StatusCode::SERVICE_UNAVAILABLE,
-        false => StatusCode::TOO_MANY_REQUESTS,
-    })
-}
-
-fn extension<'a>(error: &'a ServerError, name: &str) -> Option<&'a Value> {
-    error.extensions.as_ref()?.get(name)
-}
-
-/// The seconds after which a request may be sent again.
-fn retry_after(error: &ServerError) -> Option<u64> {
-    match extension(error, RETRY_AFTER)? {
-        Value::Number(seconds) => seconds.as_u64(),
-        _ => None,
-    }
-}
-
-/// An answer without data that says what an error says.
-fn refused_by(status: StatusCode, error: &AppError) -> Answer {
-    let mut refusal = ServerError::new(error.message(), None);
-    refusal.extensions = Some(error.extensions());
-    Answer::Refused(status, vec![refusal])
-}
-
-fn refused(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {
-    let mut error = ServerError::new(message, None);
-    set_code(&mut error, code);
-    Answer::Refused(status, vec![error])
-}
-
-/// Gives an error that has no code this one.
-fn set_code(error: &mut ServerError, code: &str) {
-    let extensions = error.extensions.get_or_insert_default();
-    if extensions.get("code").is_none() {
-        extensions.set("code", code);
-    }
-}
-
-/// Completes an error: every one has a code, and a fault the id under which the log tells more.
-fn complete(error: &mut ServerError, id: Uuid) {
-    // Without a code, it is what the library finds wrong with the value of an argument.
-    set_code(error, ErrorCode::BadUserInput.as_str());
-    let extensions = error.extensions.get_or_insert_default();
-    let faults = [ErrorCode::Internal, ErrorCode::Unavailable].map(ErrorCode::as_str);
-    if matches!(extensions.get("code"), Some(Value::String(code)) if faults.contains(&code.as_str())) {
-        extensions.set("requestId", id.simple().to_string());
-    }
-}
-
-impl Answer {
-    fn write(self, media: MediaType, id: Uuid) -> Response {
-        let mut wait = None;
-        let (status, body) = match self {
-            Self::Ran(mut response) => {
-                response.errors.iter_mut().for_each(|error| complete(error, id));
-                (StatusCode::OK, serde_json::to_vec(&response))
-            }
-            Self::Refused(status, mut errors) => {
-                errors.iter_mut().for_each(|error| complete(error, id));
-                wait = errors.iter().filter_map(retry_after).max();
-                (status_for(status, media, &errors), serde_json::to_vec(&json!({ "errors": errors })))
-            }
-        };
-        let Ok(body) = body else {
-            tracing::error!("an answer could not be written");
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
-        };
-        let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(seconds) = wait {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
-    }
-}
-
-/// Clients of the older media type take any status but 200 for a fault of the transport and read no errors from it; so a
-/// document that is refused is a 200 for them. What was no GraphQL request at all is a fault for everyone.
-fn status_for(status: StatusCode, media: MediaType, errors: &[ServerError]) -> StatusCode {
-    let bad_input = Value::from(ErrorCode::BadUserInput.as_str());
-    let was_graphql = errors.iter().all(|error| extension(error, "code") != Some(&bad_input));
-    if media == MediaType::Json && status == StatusCode::BAD_REQUEST && was_graphql { StatusCode::OK } else { status }
+    Answer::of(response)
 }

@@ -7,18 +7,13 @@ use crate::kernel::{Actor, Client, Viewer};
 /// A bucket holds what it gets in this many seconds.
 const BURST_SECONDS: f64 = 20.0;
 
-/// What documents may cost in a second, in fields of answers; 0 is no limit.
-#[derive(Clone, Copy, Debug)]
+/// What documents may cost in a second, in fields of answers; 0, the default, is no limit.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct CostRates {
     /// Of one viewer: a member of staff in all sessions, a partner key, or an address from which nobody is signed in.
     pub viewer: u32,
     /// Of all viewers of one hospital.
     pub hospital: u32,
-}
-
-impl CostRates {
-    /// No limits.
-    pub const NONE: Self = Self { viewer: 0, hospital: 0 };
 }
 
 /// Holds viewers and hospitals to what their documents may cost.

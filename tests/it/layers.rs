@@ -18,7 +18,11 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("auth", &["error", "kernel", "keys"], &[]),
     ("graphql", &["access", "error", "kernel", "keys", "tenancy"], &[]),
     ("limits", &["error", "kernel", "keys", "redis"], &[]),
-    ("domains", &["access", "auth", "error", "graphql", "kernel", "keys", "limits", "tenancy"], &["sea_orm", "entity"]),
+    (
+        "domains",
+        &["access", "auth", "error", "graphql", "kernel", "keys", "limits", "redis", "tenancy"],
+        &["sea_orm", "entity"],
+    ),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "limits", "redis", "tenancy"], &[]),
     (
@@ -28,7 +32,10 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "cli",
-        &["app", "auth", "config", "database", "error", "http", "kernel", "keys", "limits", "redis", "seed", "tenancy"],
+        &[
+            "app", "auth", "config", "database", "domains", "error", "graphql", "http", "kernel", "keys", "limits",
+            "redis", "seed", "tenancy",
+        ],
         &["axum"],
     ),
 ];
@@ -60,8 +67,8 @@ const ACTS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "works outside of all hospitals",
         &["begin_outside_hospitals("],
-        &["src/tenancy/database.rs", "src/domains/accounts/service.rs"],
-        "take a HospitalScope; only sign-in happens before there is a hospital",
+        &["src/tenancy/database.rs", "src/domains/accounts/service.rs", "src/domains/documents/mod.rs"],
+        "take a HospitalScope; only sign-in happens before there is a hospital, and only documents belong to none",
     ),
     (
         "begins a transaction by its own words",

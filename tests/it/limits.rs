@@ -16,7 +16,7 @@ const RATES: CostRates = CostRates { viewer: 2_500, hospital: 5_000 };
 const CHEAP: &str = "{ __typename }";
 
 fn limited() -> AppOptions {
-    AppOptions { redis: None, cost_rates: RATES }
+    AppOptions { cost_rates: RATES, ..AppOptions::default() }
 }
 
 /// A document that costs 8,090 where there are a hundred patients.
@@ -132,7 +132,8 @@ async fn servers_share_the_budget_in_redis_and_each_keeps_one_when_redis_is_gone
     until("used", || redis.is_up()).await;
     // Redis has its own clock: at this rate nothing comes back while the test runs.
     let cost_rates = CostRates { viewer: 1, hospital: 0 };
-    let app = TestApp::start_optional(AppOptions { redis: Some(redis), cost_rates }, |_| {}).await;
+    let app =
+        TestApp::start_optional(AppOptions { redis: Some(redis), cost_rates, ..AppOptions::default() }, |_| {}).await;
     let hospital = hospital(&app).await;
     let clinician = app.clinician(&hospital);
     drain(&clinician).await;
