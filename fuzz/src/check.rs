@@ -7,13 +7,15 @@ use std::thread;
 
 use async_graphql::parser::types::{OperationType, Selection, SelectionSet};
 use async_graphql::{PathSegment, Response, ServerError, Value, Variables};
-use patient_logger::access::{Access, Caller, FORBIDDEN, Limits, PARSE_FAILED, Plan, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED};
+use patient_logger::access::{
+    Access, Caller, FORBIDDEN, Limits, PARSE_FAILED, Plan, TOO_COMPLEX, UNAUTHENTICATED, VALIDATION_FAILED,
+};
 use patient_logger::graphql::{Documents, Introspection, ScanLimits};
 use patient_logger::kernel::{Permission, Role};
 
+use crate::Input;
 use crate::answer::answer;
 use crate::schema::{Schema, base};
-use crate::Input;
 
 /// As much as a thread of the server has: what needs more would end the process there.
 const STACK: usize = 2 * 1024 * 1024;
@@ -32,9 +34,8 @@ struct Bench {
 static BENCH: LazyLock<Bench> = LazyLock::new(|| {
     let sdl = patient_logger::app::sdl();
     let access = Arc::new(Access::from_sdl(&sdl).expect("every field has a label"));
-    let door = |bytes| {
-        Documents::new(access.clone(), Introspection::Staff, ScanLimits::default(), Limits::default(), bytes)
-    };
+    let door =
+        |bytes| Documents::new(access.clone(), Introspection::Staff, ScanLimits::default(), Limits::default(), bytes);
     Bench { schema: Schema::read(&sdl), door: door(1 << 20), forgetful: door(0), access }
 });
 
@@ -121,8 +122,11 @@ impl Bench {
             // It lists what is below refused fields too, so it may come to its end first.
             Err(error) => return refused_as_a_whole(&error),
         };
-        let explained: BTreeSet<String> =
-            listed.into_iter().filter(|field| field.refused_at.as_ref() == Some(&field.path)).map(|field| field.path.replace("[]", "")).collect();
+        let explained: BTreeSet<String> = listed
+            .into_iter()
+            .filter(|field| field.refused_at.as_ref() == Some(&field.path))
+            .map(|field| field.path.replace("[]", ""))
+            .collect();
         let refused: BTreeSet<String> = plan.refused().map(|refusal| refusal.path.join(".")).collect();
         assert_eq!(explained, refused, "explained, and refused");
     }

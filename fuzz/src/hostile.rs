@@ -21,45 +21,13 @@ pub(crate) const TEXTS: [&str; 14] = [
 ];
 
 /// What may stand between any two tokens, or hide some.
-const TRIVIA: [&str; 10] = [
-    " ",
-    "\n",
-    ",",
-    "\r",
-    "\t",
-    "# { [ ( \"\n",
-    "# \"\"\" } ] )\r",
-    "\u{feff}",
-    "#\u{2028}\n",
-    ", , ,\r\n",
-];
+const TRIVIA: [&str; 10] =
+    [" ", "\n", ",", "\r", "\t", "# { [ ( \"\n", "# \"\"\" } ] )\r", "\u{feff}", "#\u{2028}\n", ", , ,\r\n"];
 
 /// Pieces of the language where they do not belong.
 const PIECES: [&str; 24] = [
-    "{",
-    "}",
-    "[",
-    "]",
-    "(",
-    ")",
-    "\"",
-    "\"\"\"",
-    "\\",
-    "$",
-    "@",
-    "...",
-    ":",
-    "=",
-    "!",
-    "&",
-    "|",
-    "on",
-    "null",
-    "fragment",
-    "query",
-    "-0.0e999",
-    "\u{0}",
-    "é",
+    "{", "}", "[", "]", "(", ")", "\"", "\"\"\"", "\\", "$", "@", "...", ":", "=", "!", "&", "|", "on", "null",
+    "fragment", "query", "-0.0e999", "\u{0}", "é",
 ];
 
 /// What can be had without end; `{n}` becomes a number of its own each time.

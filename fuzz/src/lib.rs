@@ -40,7 +40,8 @@ impl Input {
         let (text, variables) = text.split_once('\0').unwrap_or((&text, ""));
         // With several operations one has to be named: whichever comes first.
         let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-        let named = words.find(|word| matches!(*word, "query" | "mutation" | "subscription")).and_then(|_| words.next());
+        let named =
+            words.find(|word| matches!(*word, "query" | "mutation" | "subscription")).and_then(|_| words.next());
         let is_one_of_several = text.matches("query ").count() + text.matches("mutation ").count() > 1;
         Self {
             text: text.to_owned(),

@@ -11,6 +11,7 @@ mod passwords;
 mod refresh_token;
 mod second_factor;
 mod tokens;
+mod workers;
 
 pub use letter_tokens::{InvitationToken, ResetToken};
 pub use partner_key::PartnerKey;

@@ -6,7 +6,6 @@ mod client;
 mod clock;
 mod ids;
 mod permission;
-mod pseudonyms;
 pub mod text;
 mod viewer;
 
@@ -17,5 +16,4 @@ pub use ids::{
     TaskLogId,
 };
 pub use permission::{Holders, Permission, PermissionSet, Role};
-pub use pseudonyms::Pseudonyms;
 pub use viewer::{Actor, Viewer};

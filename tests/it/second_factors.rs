@@ -109,7 +109,10 @@ async fn with_a_second_factor_a_password_alone_opens_nothing() {
     app.wait(Duration::minutes(1));
     let code = second.code(&app);
     assert_eq!(sign_in(&app, person, "not the password", Some(&code)).await, wrong);
-    for bad in ["000000", "12345", "1234567", "nonsense", &first.code(&app), &second.code_at(&app, 60)] {
+    // Five wrong ones are free.
+    app.wait(Duration::minutes(15));
+    let code = second.code(&app);
+    for bad in ["000000", "12345", "nonsense", &first.code(&app), &second.code_at(&app, 60)] {
         assert_eq!(sign_in(&app, person, PASSWORD, Some(bad)).await, wrong, "{bad}");
     }
     let entered = sign_in(&app, person, PASSWORD, Some(&format!("{} {}", &code[..3], &code[3..]))).await;
@@ -145,6 +148,24 @@ async fn each_code_works_once_and_none_after_a_later_one() {
     assert_eq!(sign_in(&app, person, PASSWORD, Some(recovery)).await, wrong);
     let other = phone.recovery_codes[4].replace('-', " ");
     assert!(sign_in(&app, person, PASSWORD, Some(&other)).await["accessToken"].is_string());
+}
+
+#[tokio::test]
+async fn wrong_codes_are_counted_like_wrong_passwords_and_a_right_password_without_one_forgets_none() {
+    let app = TestApp::start().await;
+    let hospital = app.hospital().await;
+    let person = &hospital.clinician;
+    let phone = Phone::enrol(&app, &app.clinician(&hospital)).await;
+    for guess in 0..6 {
+        assert_eq!(sign_in(&app, person, PASSWORD, None).await["secondFactorRequired"], true, "{guess}");
+        is_refused(&sign_in(&app, person, PASSWORD, Some("000000")).await, "", "INVALID_CREDENTIALS");
+    }
+    let input = json!({ "email": person.email, "password": PASSWORD, "code": phone.code(&app) });
+    let answer = app.anonymous().send("signIn", input.clone(), "accessToken").await;
+    assert_eq!((answer.status, answer.code()), (429, "RATE_LIMITED"));
+    app.wait(Duration::seconds(1));
+    let entered = app.anonymous().mutate("signIn", input, "accessToken").await;
+    assert!(entered["accessToken"].is_string(), "{entered}");
 }
 
 #[tokio::test]

@@ -9,10 +9,11 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 use super::repo::{self, DoorRow};
 use super::service::Place;
 use crate::auth::{PasswordProblem, PasswordRule, Passwords, RecoveryCode, ResetToken, SecondFactor};
+use crate::domains::attempts::{Attempts, Guess};
 use crate::domains::staff;
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{AccountId, Clock, HospitalId, StaffId};
+use crate::kernel::{AccountId, Client, Clock, HospitalId, StaffId, text};
 use crate::keys::Sealer;
 use crate::tenancy::{Database, HospitalScope, Tx};
 
@@ -23,6 +24,8 @@ pub struct Credentials {
     pub database: Database,
     /// Hashes and checks passwords.
     pub passwords: Passwords,
+    /// Counts the guesses.
+    pub attempts: Attempts,
     /// Keeps the secrets of second factors.
     pub sealer: Sealer,
     /// The time.
@@ -74,6 +77,13 @@ pub(in crate::domains) struct Proven {
     pub(in crate::domains) account: Account,
     /// What opens the account from then on.
     pub(in crate::domains) left: Opens,
+}
+
+/// What a guess came to.
+enum Guessed<T> {
+    Right(T),
+    Unfinished(T),
+    Wrong,
 }
 
 impl Account {
@@ -154,35 +164,85 @@ impl Credentials {
         self.of_staff(scope, scope.staff_id()?).await?.ok_or_else(AppError::unauthenticated)
     }
 
-    /// The account, if this is its password. Without an account it takes as long to say no.
+    /// The account of an address as somebody typed it, if this is its password. Without an account it takes as long to say no.
     pub(in crate::domains) async fn password_is(
         &self,
-        account: Option<Account>,
+        email: &str,
+        client: &Client,
         password: &str,
     ) -> Result<Account, Fail> {
-        let hash = account.as_ref().map(|account| account.opens.password_hash.as_str());
-        let matches = self.passwords.verify(password, hash).await?;
-        account.filter(|_| matches).ok_or_else(wrong)
+        self.guess(email, client, password, Guessed::Right).await
     }
 
-    /// Whether somebody has all that opens the account: the password and, if there is a second factor, a code.
+    /// Whether somebody has all that opens an account: the password and, if there is a second factor, a code.
     pub(in crate::domains) async fn prove(
         &self,
-        account: Option<Account>,
+        email: &str,
+        client: &Client,
         password: &str,
         code: Option<&str>,
     ) -> Result<Proof, Fail> {
-        let account = self.password_is(account, password).await?;
-        let mut left = account.opens.clone();
-        if let Some(factor) = account.factor() {
-            let Some(code) = code.filter(|code| !code.trim().is_empty()) else { return Ok(Proof::CodeNeeded) };
-            left.factor = Some(self.without(account.id, factor, code).ok_or_else(wrong)?);
+        let code = code.filter(|code| !code.trim().is_empty());
+        let check = |account: Account| {
+            let mut left = account.opens.clone();
+            if let Some(factor) = account.factor() {
+                // Half an answer is neither right nor wrong. Taken for right, it would let its bearer guess codes for ever.
+                let Some(code) = code else { return Guessed::Unfinished(Proof::CodeNeeded) };
+                match self.without(account.id, factor, code) {
+                    Some(factor) => left.factor = Some(factor),
+                    None => return Guessed::Wrong,
+                }
+            }
+            Guessed::Right(Proof::Whole(Proven { account, left }))
+        };
+        let mut proof = self.guess(email, client, password, check).await?;
+        if let Proof::Whole(Proven { left, .. }) = &mut proof
+            && Passwords::is_outdated(&left.password_hash)
+            && let Ok(hash) = self.passwords.hash(password).await
+        {
+            // When the server is too busy, a better hash can wait for a quieter moment.
+            left.password_hash = hash;
         }
-        if Passwords::is_outdated(&left.password_hash) {
-            // A better hash can wait for a quieter moment.
-            left.password_hash = self.passwords.hash(password).await.unwrap_or(left.password_hash);
+        Ok(proof)
+    }
+
+    /// Looks whether a password is right, and at what else there is to see; and counts what was wrong.
+    async fn guess<T>(
+        &self,
+        email: &str,
+        client: &Client,
+        password: &str,
+        check: impl FnOnce(Account) -> Guessed<T>,
+    ) -> Result<T, Fail> {
+        let address = text::address(email).ok();
+        let attempt = self.attempts.begin(Guess::Password, address.as_deref().unwrap_or(email), client).await?;
+        let account = match &address {
+            Some(address) => self.find(address).await?,
+            // Nobody has it.
+            None => None,
+        };
+        let hash = account.as_ref().map(|account| account.opens.password_hash.as_str());
+        let matches = match self.passwords.verify(password, hash).await {
+            Ok(matches) => matches,
+            Err(busy) => {
+                attempt.withdrawn().await?;
+                return Err(busy.into());
+            }
+        };
+        match account.filter(|_| matches).map_or(Guessed::Wrong, check) {
+            Guessed::Right(found) => {
+                attempt.succeeded().await?;
+                Ok(found)
+            }
+            Guessed::Unfinished(found) => {
+                attempt.withdrawn().await?;
+                Ok(found)
+            }
+            Guessed::Wrong => {
+                attempt.failed();
+                Err(wrong())
+            }
         }
-        Ok(Proof::Whole(Proven { account, left }))
     }
 
     /// The factor after this code was used; `None` when it is a wrong one.

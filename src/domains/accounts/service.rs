@@ -2,7 +2,7 @@ use super::credentials::{Credentials, Proof, wrong};
 use super::repo;
 use crate::domains::sessions::{Opened, Sessions};
 use crate::graphql::Fail;
-use crate::kernel::{Client, HospitalId, Role, StaffId, text};
+use crate::kernel::{Client, HospitalId, Role, StaffId};
 
 /// What signing in needs.
 #[derive(Clone, Debug)]
@@ -43,12 +43,7 @@ impl SignIn {
         hospital: Option<&str>,
         client: &Client,
     ) -> Result<Entry, Fail> {
-        let account = match text::address(email) {
-            Ok(address) => self.credentials.find(&address).await?,
-            // Nobody has it.
-            Err(_) => None,
-        };
-        let Proof::Whole(proven) = self.credentials.prove(account, password, code).await? else {
+        let Proof::Whole(proven) = self.credentials.prove(email, client, password, code).await? else {
             return Ok(Entry::CodeNeeded);
         };
         let mut places = proven.account.places.clone();

@@ -59,7 +59,7 @@ impl Joining {
         let login = match self.credentials.find(&invitation.email).await? {
             Some(account) => {
                 check.done()?;
-                match self.proven(account, &input, &invitation).await? {
+                match self.proven(&account, client, &input, &invitation).await? {
                     Some((account, left)) => Login::Proven(account, left),
                     None => return Ok(Joined::CodeNeeded),
                 }
@@ -87,7 +87,8 @@ impl Joining {
     /// The account and what opens it, if the person has it; `None` when the code is still to come.
     async fn proven(
         &self,
-        account: Account,
+        account: &Account,
+        client: &Client,
         input: &AcceptInvitationInput,
         invitation: &InvitationRow,
     ) -> Result<Option<(Account, Opens)>, Fail> {
@@ -97,7 +98,7 @@ impl Joining {
                            requestPasswordReset or changePassword, then accept this invitation again.";
             return Err(UserError::new(UserErrorCode::InvalidCredentials, &["password"], message).into());
         }
-        match self.credentials.prove(Some(account), &input.password, input.code.as_deref()).await {
+        match self.credentials.prove(&account.email, client, &input.password, input.code.as_deref()).await {
             Ok(Proof::Whole(proven)) => Ok(Some((proven.account, proven.left))),
             Ok(Proof::CodeNeeded) => Ok(None),
             // Who has the letter may know that there is an account: the mailbox is theirs.

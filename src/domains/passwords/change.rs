@@ -3,19 +3,20 @@ use crate::domains::accounts::{Account, Credentials, Opens};
 use crate::domains::sessions::{self, Ending};
 use crate::error::{AppError, ErrorCode};
 use crate::graphql::Fail;
-use crate::kernel::Actor;
+use crate::kernel::{Actor, Client};
 use crate::tenancy::HospitalScope;
 
 /// Changes the password of the viewer's account and says how many other sessions that ended.
 pub(super) async fn change(
     credentials: &Credentials,
     scope: &HospitalScope,
+    client: &Client,
     current: &str,
     new: &str,
 ) -> Result<u64, Fail> {
     let Actor::Staff { session_id, .. } = scope.viewer.actor else { return Err(AppError::unauthenticated().into()) };
-    let account = credentials.own(scope).await?;
-    let account = credentials.password_is(Some(account), current).await?;
+    let own = credentials.own(scope).await?;
+    let account = credentials.password_is(&own.email, client, current).await?;
     let password_hash = credentials.choose("newPassword", new, rule_for(&account)).await?;
     if !credentials.replace_password(&account, &Opens { password_hash, ..account.opens.clone() }).await? {
         return Err(changed_meanwhile().into());

@@ -2,7 +2,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::change;
 use super::reset::PasswordResets;
-use crate::domains::accounts::Credentials;
+use crate::domains::accounts::{Credentials, client};
 use crate::domains::staff::Staff;
 use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{UserError, scope, settle};
@@ -98,7 +98,8 @@ impl Mutation {
         #[graphql(desc = "The password and the one to come.")] input: ChangePasswordInput,
     ) -> Result<Option<ChangePasswordPayload>> {
         let ChangePasswordInput { current_password, new_password } = input;
-        let changed = change::change(ctx.data::<Credentials>()?, scope(ctx)?, &current_password, &new_password).await;
+        let (credentials, client) = (ctx.data::<Credentials>()?, client(ctx));
+        let changed = change::change(credentials, scope(ctx)?, &client, &current_password, &new_password).await;
         let (ended_sessions, user_errors) = settle(changed)?;
         Ok(Some(ChangePasswordPayload { ended_sessions, user_errors }))
     }

@@ -2,7 +2,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::service;
 use crate::auth::RecoveryCode;
-use crate::domains::accounts::Credentials;
+use crate::domains::accounts::{Credentials, client};
 use crate::domains::hospitals::Hospital;
 use crate::domains::passwords::PasswordResets;
 use crate::domains::staff::Staff;
@@ -138,7 +138,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who.")] input: StartSecondFactorInput,
     ) -> Result<Option<StartSecondFactorPayload>> {
-        let started = service::start(ctx.data::<Credentials>()?, scope(ctx)?, &input.password).await;
+        let started = service::start(ctx.data::<Credentials>()?, scope(ctx)?, &client(ctx), &input.password).await;
         Ok(Some(match settle(started)? {
             (Some((secret, account)), user_errors) => StartSecondFactorPayload {
                 secret: Some(secret.typed()),
@@ -169,7 +169,7 @@ impl Mutation {
         #[graphql(desc = "Who.")] input: RemoveSecondFactorInput,
     ) -> Result<Option<RemoveSecondFactorPayload>> {
         let RemoveSecondFactorInput { password, code } = input;
-        let removed = service::remove(ctx.data::<Credentials>()?, scope(ctx)?, &password, &code).await;
+        let removed = service::remove(ctx.data::<Credentials>()?, scope(ctx)?, &client(ctx), &password, &code).await;
         let (_, user_errors) = settle(removed)?;
         Ok(Some(RemoveSecondFactorPayload { user_errors }))
     }
@@ -182,7 +182,7 @@ impl Mutation {
         #[graphql(desc = "Who.")] input: RenewRecoveryCodesInput,
     ) -> Result<Option<RenewRecoveryCodesPayload>> {
         let RenewRecoveryCodesInput { password, code } = input;
-        let codes = service::renew(ctx.data::<Credentials>()?, scope(ctx)?, &password, &code).await;
+        let codes = service::renew(ctx.data::<Credentials>()?, scope(ctx)?, &client(ctx), &password, &code).await;
         let (recovery_codes, user_errors) = settle(revealed(codes))?;
         Ok(Some(RenewRecoveryCodesPayload { recovery_codes, user_errors }))
     }

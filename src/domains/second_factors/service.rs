@@ -6,7 +6,7 @@ use crate::domains::sessions::{self, Ending};
 use crate::domains::staff::{self, Staff};
 use crate::error::{AppError, ErrorCode};
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::StaffId;
+use crate::kernel::{Client, StaffId};
 use crate::mail::{Letter, Mailer};
 use crate::tenancy::HospitalScope;
 
@@ -14,10 +14,11 @@ use crate::tenancy::HospitalScope;
 pub(super) async fn start(
     credentials: &Credentials,
     scope: &HospitalScope,
+    client: &Client,
     password: &str,
 ) -> Result<(SecondFactor, Account), Fail> {
-    let account = credentials.own(scope).await?;
-    let account = credentials.password_is(Some(account), password).await?;
+    let own = credentials.own(scope).await?;
+    let account = credentials.password_is(&own.email, client, password).await?;
     if account.factor().is_some() {
         return Err(enrolled());
     }
@@ -53,10 +54,11 @@ pub(super) async fn confirm(
 pub(super) async fn remove(
     credentials: &Credentials,
     scope: &HospitalScope,
+    client: &Client,
     password: &str,
     code: &str,
 ) -> Result<(), Fail> {
-    let (account, _) = prove(credentials, scope, password, code).await?;
+    let (account, _) = prove(credentials, scope, client, password, code).await?;
     // A password that was long enough beside a second factor may not be without.
     let rule = PasswordRule { beside_factor: false, words: account.words() };
     if credentials.passwords.check(password, rule).await?.is_err() {
@@ -70,10 +72,11 @@ pub(super) async fn remove(
 pub(super) async fn renew(
     credentials: &Credentials,
     scope: &HospitalScope,
+    client: &Client,
     password: &str,
     code: &str,
 ) -> Result<Vec<RecoveryCode>, Fail> {
-    let (account, left) = prove(credentials, scope, password, code).await?;
+    let (account, left) = prove(credentials, scope, client, password, code).await?;
     let Some(factor) = left.factor.clone() else { return Err(missing("There is nothing to recover.")) };
     let (codes, recovery_hashes) = recovery_codes();
     replace(credentials, &account, &Opens { factor: Some(Factor { recovery_hashes, ..factor }), ..left }).await?;
@@ -127,14 +130,15 @@ pub(super) async fn reset(
 async fn prove(
     credentials: &Credentials,
     scope: &HospitalScope,
+    client: &Client,
     password: &str,
     code: &str,
 ) -> Result<(Account, Opens), Fail> {
-    let account = credentials.own(scope).await?;
-    if account.factor().is_none() {
+    let own = credentials.own(scope).await?;
+    if own.factor().is_none() {
         return Err(missing("There is none to change."));
     }
-    match credentials.prove(Some(account), password, Some(code)).await? {
+    match credentials.prove(&own.email, client, password, Some(code)).await? {
         Proof::Whole(proven) => Ok((proven.account, proven.left)),
         Proof::CodeNeeded => Err(UserError::new(UserErrorCode::Blank, &["code"], "code must not be blank.").into()),
     }
