@@ -67,7 +67,7 @@ pub(in crate::domains) struct Factor {
 /// What somebody who wants in has shown.
 pub(in crate::domains) enum Proof {
     /// Everything.
-    Whole(Proven),
+    Whole(Box<Proven>),
     /// The password; the code of the second factor is still to come.
     CodeNeeded,
 }
@@ -193,15 +193,15 @@ impl Credentials {
                     None => return Guessed::Wrong,
                 }
             }
-            Guessed::Right(Proof::Whole(Proven { account, left }))
+            Guessed::Right(Proof::Whole(Box::new(Proven { account, left })))
         };
         let mut proof = self.guess(email, client, password, check).await?;
-        if let Proof::Whole(Proven { left, .. }) = &mut proof
-            && Passwords::is_outdated(&left.password_hash)
+        if let Proof::Whole(proven) = &mut proof
+            && Passwords::is_outdated(&proven.left.password_hash)
             && let Ok(hash) = self.passwords.hash(password).await
         {
             // When the server is too busy, a better hash can wait for a quieter moment.
-            left.password_hash = hash;
+            proven.left.password_hash = hash;
         }
         Ok(proof)
     }
@@ -272,8 +272,8 @@ impl Credentials {
     }
 
     /// Writes down what was used for a proof. Somebody who was quicker with the same code makes it a wrong one.
-    pub(in crate::domains) async fn settle(&self, proven: Proven) -> Result<Account, Fail> {
-        let Proven { account, left } = proven;
+    pub(in crate::domains) async fn settle(&self, proven: Box<Proven>) -> Result<Account, Fail> {
+        let Proven { account, left } = *proven;
         if left == account.opens || self.replace(&account, &left).await? || left.factor == account.opens.factor {
             return Ok(account);
         }

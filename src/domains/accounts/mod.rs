@@ -15,7 +15,7 @@ mod service;
 
 pub(super) use super::no_loaders as loaders;
 pub use credentials::Credentials;
-pub(super) use credentials::{Account, Factor, Opens, Proof, code_of};
+pub(super) use credentials::{Account, Factor, Opens, Proof, Proven, code_of};
 pub(super) use mutation::client;
 pub use mutation::{Mutation, RefreshSessionPayload, SignInPayload, SwitchContextPayload};
 pub use object::{ViewerObject, WorkContext};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::input::AcceptInvitationInput;
 use super::repo::{self, InvitationRow};
 use crate::auth::{InvitationToken, PasswordRule};
-use crate::domains::accounts::{Account, Credentials, Opens, Proof};
+use crate::domains::accounts::{Account, Credentials, Proof, Proven};
 use crate::domains::sessions::{Opened, Sessions};
 use crate::domains::staff::NewStaff;
 use crate::domains::{hospitals, staff};
@@ -37,8 +37,8 @@ pub(super) enum Joined {
 enum Login {
     /// A new account with a password that its owner has chosen.
     New(String),
-    /// The account that the address had, and what opens it after the proof.
-    Proven(Account, Opens),
+    /// The account that the address had.
+    Proven(Box<Proven>),
 }
 
 impl Joining {
@@ -60,7 +60,7 @@ impl Joining {
             Some(account) => {
                 check.done()?;
                 match self.proven(&account, client, &input, &invitation).await? {
-                    Some((account, left)) => Login::Proven(account, left),
+                    Some(proven) => Login::Proven(proven),
                     None => return Ok(Joined::CodeNeeded),
                 }
             }
@@ -84,14 +84,14 @@ impl Joining {
         Ok(Joined::In(Box::new(opened)))
     }
 
-    /// The account and what opens it, if the person has it; `None` when the code is still to come.
+    /// The proof that the person has what opens the account; `None` when the code is still to come.
     async fn proven(
         &self,
         account: &Account,
         client: &Client,
         input: &AcceptInvitationInput,
         invitation: &InvitationRow,
-    ) -> Result<Option<(Account, Opens)>, Fail> {
+    ) -> Result<Option<Box<Proven>>, Fail> {
         // An administrator elsewhere knows this password; it must not come to open this hospital too.
         if account.password_chosen_by.is_some_and(|hospital| hospital.0 != invitation.hospital_id) {
             let message = "You have an account with a password that an administrator chose for you. Choose your own first, with \
@@ -99,7 +99,7 @@ impl Joining {
             return Err(UserError::new(UserErrorCode::InvalidCredentials, &["password"], message).into());
         }
         match self.credentials.prove(&account.email, client, &input.password, input.code.as_deref()).await {
-            Ok(Proof::Whole(proven)) => Ok(Some((proven.account, proven.left))),
+            Ok(Proof::Whole(proven)) => Ok(Some(proven)),
             Ok(Proof::CodeNeeded) => Ok(None),
             // Who has the letter may know that there is an account: the mailbox is theirs.
             Err(Fail::User(_)) => {
@@ -126,7 +126,7 @@ impl Joining {
         let new_account = AccountId(Uuid::now_v7());
         let password_hash = match &login {
             Login::New(hash) => hash.clone(),
-            Login::Proven(account, _) => account.opens.password_hash.clone(),
+            Login::Proven(proven) => proven.account.opens.password_hash.clone(),
         };
         let new = NewStaff { email: invitation.email.clone(), name, role: invitation.role, password_hash };
         let (_, found) = staff::join_in_tx(&tx, token.hospital_id, staff_id, new_account, new, now).await?;
@@ -138,7 +138,8 @@ impl Joining {
                 self.credentials.replace_in_tx(&tx, &account, &opens, true).await?
             }
             Login::New(_) => false,
-            Login::Proven(account, left) => {
+            Login::Proven(proven) => {
+                let Proven { account, left } = *proven;
                 found == account.id && self.credentials.replace_in_tx(&tx, &account, &left, false).await?
             }
         };
