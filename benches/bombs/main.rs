@@ -5,6 +5,7 @@
 //! the slowest answer of each family, and the memory of the server before, at its highest, and after. Nothing is asserted but that
 //! the server lives.
 
+#[expect(dead_code, reason = "the tests ask for the answers too")]
 #[path = "../../tests/it/bombs/families.rs"]
 mod families;
 #[expect(dead_code, reason = "the other bench asks for more")]

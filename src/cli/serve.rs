@@ -19,6 +19,7 @@ use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
 use crate::keys::{KeyFile, Keys};
+use crate::limits::CostRates;
 use crate::redis::Redis;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
@@ -83,7 +84,9 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     };
     let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
     let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
-    let options = AppOptions { redis, documents: documents_mode(settings), introspection: introspection(settings) };
+    let cost_rates = CostRates { viewer: settings.viewer_cost_rate, hospital: settings.hospital_cost_rate };
+    let (documents, introspection) = (documents_mode(settings), introspection(settings));
+    let options = AppOptions { redis, cost_rates, documents, introspection };
     let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, options)?);
     documents::refresh(&database, &app.persisted).await.map_err(AppError::from)?;
     tokio::spawn(documents::follow(database.clone(), app.persisted.clone()));

@@ -9,6 +9,7 @@
 //! | `/readyz` | 200 when requests can be served, 503 with the reason otherwise |
 
 mod accept;
+mod answer;
 mod bounded;
 mod client;
 pub mod graphiql;

@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod attempts;
 mod batching;
 mod bombs;
 mod cli;
@@ -16,6 +17,7 @@ mod documents;
 mod embedded;
 mod explain_access;
 mod layers;
+mod limits;
 mod lists;
 mod packages;
 mod partner_keys;
