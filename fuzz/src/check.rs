@@ -76,7 +76,7 @@ impl Bench {
                 held.map(|(_, permission)| permission).collect()
             }
         };
-        self.door.caller(Some(permissions), seed % 2 == 0)
+        self.door.caller(Some(permissions), seed.is_multiple_of(2))
     }
 
     fn check_for(&self, input: &Input, variables: &Variables, caller: &Caller, seed: u64) {
