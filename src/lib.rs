@@ -14,7 +14,7 @@
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy, keys |
 //! | [`limits`] | token buckets: what one may spend | kernel, error, keys, redis |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
-//! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
+//! | [`seed`] | demo and bulk data, onboarding, registered documents | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
 //! | [`app`] | the composition root | everything below `http` |
 //! | [`cli`] | the commands of the program | everything |

@@ -107,7 +107,8 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
         connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
         drain: Duration::from_secs(settings.shutdown_timeout),
     };
-    greet(&format!("http://{address}"), state.graphiql.is_some(), demo.as_ref());
+    let registered_only = settings.documents == ServedDocuments::Registered;
+    greet(&format!("http://{address}"), state.graphiql.is_some(), registered_only, demo.as_ref());
     http::serve(listener, state, limits, stop).await;
     database.close().await;
     Ok(())
@@ -173,10 +174,13 @@ fn stop_signal() -> Result<impl Future<Output = ()>, CliError> {
     })
 }
 
-fn greet(address: &str, graphiql: bool, demo: Option<&Demo>) {
+fn greet(address: &str, graphiql: bool, registered_only: bool, demo: Option<&Demo>) {
     println!("\nPatient Logger serves {address}/graphql");
     if graphiql {
         println!("\n  Explore    {address}/graphiql");
+    }
+    if registered_only {
+        println!("\n  Only registered documents are served (DOCUMENTS=registered), so GraphiQL is off.");
     }
     if let Some(demo) = demo {
         println!("\n  Sign in    password {}", demo.password);

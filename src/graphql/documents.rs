@@ -43,8 +43,7 @@ pub struct Documents {
     places: std::hash::RandomState,
 }
 
-/// Who may ask `__schema` and `__type`. What a document may hold shows in its answers to anybody; this keeps the list of it
-/// from strangers (OWASP ASVS 5.0, 4.3.2).
+/// Who may ask `__schema` and `__type`: strangers need no list of what there is (OWASP ASVS 5.0, 4.3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Introspection {
     /// Everybody, signed in or not.

@@ -7,8 +7,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::accept::MediaType;
+use super::bounded::{WriteError, to_json};
 use super::plain;
 use crate::error::{AppError, ErrorCode, RETRY_AFTER};
+
+/// Largest answer.
+const ANSWER_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// What a request comes to.
 pub(super) enum Answer {
@@ -47,17 +51,28 @@ impl Answer {
         let (status, body) = match self {
             Self::Ran(mut response) => {
                 response.errors.iter_mut().for_each(|error| complete(error, id));
-                (StatusCode::OK, serde_json::to_vec(&response))
+                (StatusCode::OK, to_json(&response, ANSWER_BYTES))
             }
             Self::Refused(status, mut errors) => {
                 errors.iter_mut().for_each(|error| complete(error, id));
                 wait = errors.iter().filter_map(retry_after).max();
-                (status_for(status, media, &errors), serde_json::to_vec(&json!({ "errors": errors })))
+                (status_for(status, media, &errors), to_json(&json!({ "errors": errors }), ANSWER_BYTES))
             }
         };
-        let Ok(body) = body else {
-            tracing::error!("an answer could not be written");
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
+        let body = match body {
+            Ok(body) => body,
+            Err(WriteError::TooLarge) => {
+                let message = format!(
+                    "The answer is larger than the limit of {ANSWER_BYTES} bytes. Ask for fewer fields or smaller pages. \
+                     If this was a mutation, it has run."
+                );
+                let code = ErrorCode::QueryTooComplex.as_str();
+                return Self::refused(StatusCode::BAD_REQUEST, code, message).write(media, id);
+            }
+            Err(WriteError::Unfit(error)) => {
+                tracing::error!(%error, "an answer could not be written");
+                return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
+            }
         };
         let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
         if status == StatusCode::UNAUTHORIZED {

@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use super::accept::MediaType;
 use super::answer::{Answer, set_code};
-use super::{HttpState, PeerAddress, RequestId, client, plain};
+use super::{HttpState, PeerAddress, RequestId, client, origin, plain};
 use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED, fields_of};
 use crate::app::App;
 use crate::auth::PartnerKey;
@@ -33,6 +33,8 @@ use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Faults of one document that are told; the library finds one for each of four hundred equal arguments.
+const FAULTS_TOLD: usize = 20;
 
 /// What a client sends. Other members are ignored, as the specification asks.
 #[derive(Deserialize)]
@@ -80,6 +82,10 @@ pub(super) async fn handle(
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Send GraphQL requests with POST.\n");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
+    }
+    if origin::is_foreign(request.headers(), &state.cors_origins) {
+        let text = "Pages of this origin may not call the API. CORS_ORIGINS lists those that may.\n";
+        return plain(StatusCode::FORBIDDEN, text);
     }
     let Some(media) = MediaType::wanted(request.headers()) else {
         return plain(StatusCode::NOT_ACCEPTABLE, "Accept application/graphql-response+json or application/json.\n");
@@ -231,6 +237,7 @@ async fn run(app: Arc<App>, prepared: Prepared, viewer: Option<Viewer>, client: 
     let cost = charge.settle(fields_of(&response.data));
     // The library's own validation found a fault: nothing ran. Every other error has the path of a field.
     if !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty()) {
+        response.errors.truncate(FAULTS_TOLD);
         response.errors.iter_mut().for_each(|error| set_code(error, VALIDATION_FAILED));
         return Answer::Refused(StatusCode::BAD_REQUEST, response.errors);
     }

@@ -10,11 +10,13 @@
 
 mod accept;
 mod answer;
+mod bounded;
 mod client;
 pub mod graphiql;
 mod graphql;
 mod health;
 mod jwks;
+mod origin;
 mod server;
 
 use std::net::IpAddr;

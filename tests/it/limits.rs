@@ -61,7 +61,7 @@ async fn cost(actor: &Actor, query: &str) -> Value {
 
 #[tokio::test]
 async fn who_has_spent_the_budget_waits_for_the_time_told_and_nobody_else_does() {
-    let app = TestApp::start_optional(limited(), |_| {}).await;
+    let app = TestApp::start_as(limited()).await;
     let (one, two) = (hospital(&app).await, app.hospital().await);
     let clinician = app.clinician(&one);
     let (refusal, seconds) = drain(&clinician).await;
@@ -82,7 +82,7 @@ async fn who_has_spent_the_budget_waits_for_the_time_told_and_nobody_else_does()
 
 #[tokio::test]
 async fn a_hospital_that_has_spent_its_budget_leaves_the_others_alone() {
-    let app = TestApp::start_optional(limited(), |_| {}).await;
+    let app = TestApp::start_as(limited()).await;
     let (one, two) = (hospital(&app).await, app.hospital().await);
     let key = app.admin(&one).partner_key(json!(["READ_PATIENT_IDENTITY"])).await;
     let (refusal, _) = drain(&app.clinician(&one)).await;
@@ -98,7 +98,7 @@ async fn a_hospital_that_has_spent_its_budget_leaves_the_others_alone() {
 
 #[tokio::test]
 async fn the_most_is_paid_before_and_what_was_not_there_given_back_after() {
-    let app = TestApp::start_optional(limited(), |_| {}).await;
+    let app = TestApp::start_as(limited()).await;
     let hospital = app.hospital().await;
     app.admin(&hospital).patient("MRN-1").await;
     let clinician = app.clinician(&hospital);
@@ -132,8 +132,7 @@ async fn servers_share_the_budget_in_redis_and_each_keeps_one_when_redis_is_gone
     until("used", || redis.is_up()).await;
     // Redis has its own clock: at this rate nothing comes back while the test runs.
     let cost_rates = CostRates { viewer: 1, hospital: 0 };
-    let app =
-        TestApp::start_optional(AppOptions { redis: Some(redis), cost_rates, ..AppOptions::default() }, |_| {}).await;
+    let app = TestApp::start_as(AppOptions { redis: Some(redis), cost_rates, ..AppOptions::default() }).await;
     let hospital = hospital(&app).await;
     let clinician = app.clinician(&hospital);
     drain(&clinician).await;

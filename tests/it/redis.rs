@@ -91,9 +91,7 @@ async fn whatever_becomes_of_redis_requests_are_served_and_what_was_ended_stays_
     let mut server = RedisServer::absent();
     let redis = Redis::open(&server.url()).unwrap();
     let cost_rates = CostRates { viewer: 1, hospital: 1 };
-    let app =
-        TestApp::start_optional(AppOptions { redis: Some(redis.clone()), cost_rates, ..AppOptions::default() }, |_| {})
-            .await;
+    let app = TestApp::start_as(AppOptions { redis: Some(redis.clone()), cost_rates, ..AppOptions::default() }).await;
     let hospital = app.hospital().await;
     let ended = app.clinician(&hospital);
     ended.ask("mutation { signOut { userErrors { message } } }").await.data();

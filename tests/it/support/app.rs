@@ -90,10 +90,10 @@ impl TestApp {
         Self::start_with(|state| state.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await
     }
 
-    /// A server with limits, or with a Redis.
-    pub async fn start_optional(options: AppOptions, set: impl FnOnce(&mut HttpState)) -> Self {
+    /// A server that does something else than usual.
+    pub async fn start_as(options: AppOptions) -> Self {
         let database = TestDatabase::migrated().await;
-        Self::start_on(database, Keys::random(), start(), 4, options, async |url| url, set).await
+        Self::start_on(database, Keys::random(), start(), 4, options, async |url| url, |_| {}).await
     }
 
     /// Another server, the same in all but the address: a copy of the database, the same keys and time. This one loses its
@@ -104,6 +104,7 @@ impl TestApp {
         Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_| {}).await
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one for each thing that a test may want otherwise")]
     async fn start_on(
         database: TestDatabase,
         keys: Keys,
