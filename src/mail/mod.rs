@@ -126,3 +126,21 @@ impl std::fmt::Debug for Mailer {
         f.write_str("Mailer")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_cannot_send_says_what_to_set() {
+        let error = Mailer::none().ready().unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unavailable);
+        assert!(["SMTP_URL", "MAIL_FROM", "PUBLIC_URL"].iter().all(|setting| error.message().contains(setting)));
+        for links in ["https://ward.example", "https://ward.example/", "https://ward.example/app"] {
+            let mailer = Mailer::terminal(links.parse().unwrap());
+            assert!(mailer.ready().is_ok());
+            let expected = format!("{}/reset-password#token=plp_x", links.trim_end_matches('/'));
+            assert_eq!(mailer.link("reset-password", "plp_x"), expected);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use patient_logger::kernel::Role;
+use patient_logger::keys::{Key, KeyUse};
 use sea_orm::sqlx;
 use serde_json::{Value, json};
 
@@ -148,6 +149,27 @@ async fn each_code_works_once_and_none_after_a_later_one() {
     assert_eq!(sign_in(&app, person, PASSWORD, Some(recovery)).await, wrong);
     let other = phone.recovery_codes[4].replace('-', " ");
     assert!(sign_in(&app, person, PASSWORD, Some(&other)).await["accessToken"].is_string());
+}
+
+#[tokio::test]
+async fn a_sealing_key_changes_and_codes_go_on() {
+    let app = TestApp::start().await;
+    let hospital = app.hospital().await;
+    let (one, two) = (&hospital.clinician, &hospital.colleague);
+    let phone = Phone::enrol(&app, &app.clinician(&hospital)).await;
+    let away = Phone::enrol(&app, &app.colleague(&hospital)).await;
+    let keys = &app.app.keys;
+    let old = keys.ring().keys().iter().find(|key| key.key_use() == KeyUse::Seal).unwrap().id().to_owned();
+    let new = Key::random(KeyUse::Seal, None);
+    let id = new.id().to_owned();
+    keys.replace(keys.ring().with(new).and_then(|ring| ring.promoted(&id)).unwrap());
+    assert!(sign_in(&app, one, PASSWORD, Some(&phone.code(&app))).await["accessToken"].is_string());
+    keys.replace(keys.ring().without(&old).unwrap());
+    app.wait(Duration::seconds(30));
+    assert!(sign_in(&app, one, PASSWORD, Some(&phone.code(&app))).await["accessToken"].is_string());
+    // Who did not sign in between has lost the app, and not the account.
+    is_refused(&sign_in(&app, two, PASSWORD, Some(&away.code(&app))).await, "", "INVALID_CREDENTIALS");
+    assert!(sign_in(&app, two, PASSWORD, Some(&away.recovery_codes[0])).await["accessToken"].is_string());
 }
 
 #[tokio::test]

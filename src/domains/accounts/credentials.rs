@@ -253,22 +253,35 @@ impl Credentials {
             return (left.len() < factor.recovery_hashes.len())
                 .then(|| Factor { recovery_hashes: left, ..factor.clone() });
         }
-        let step = self.step_of(account, factor, code)?;
+        let (secret, step) = self.shown(account, factor, code)?;
         // RFC 6238, 5.2: a code is accepted once, and an older one not after it.
-        factor.step.is_none_or(|last| step > last).then(|| Factor { step: Some(step), ..factor.clone() })
+        let is_later = factor.step.is_none_or(|last| step > last);
+        // Sealed anew, so that an old key is out of use some time after another was promoted.
+        let used = || Factor { sealed: self.seal(account, &secret), step: Some(step), ..factor.clone() };
+        is_later.then(used)
+    }
+
+    /// The secret of a factor and the time step of a code, if an authenticator app shows that now.
+    fn shown(&self, account: AccountId, factor: &Factor, code: &str) -> Option<(SecondFactor, i64)> {
+        let digits: String = code.chars().filter(|c| !c.is_whitespace()).take(10).collect();
+        let secret = SecondFactor::from_bytes(&self.sealer.open(account.0.as_bytes(), &factor.sealed)?)?;
+        let step = secret.step_of(&digits, self.clock.now().timestamp())?;
+        Some((secret, step))
     }
 
     /// The time step of a code that an authenticator app shows now.
     pub(in crate::domains) fn step_of(&self, account: AccountId, factor: &Factor, code: &str) -> Option<i64> {
-        let digits: String = code.chars().filter(|c| !c.is_whitespace()).take(10).collect();
-        let secret = self.sealer.open(account.0.as_bytes(), &factor.sealed)?;
-        SecondFactor::from_bytes(&secret)?.step_of(&digits, self.clock.now().timestamp())
+        self.shown(account, factor, code).map(|(_, step)| step)
     }
 
-    /// A new second factor as it is kept: readable for this account only.
-    pub(in crate::domains) fn seal(&self, account: AccountId, secret: &SecondFactor) -> Factor {
-        let sealed = self.sealer.seal(account.0.as_bytes(), secret.as_bytes());
-        Factor { sealed, since: None, step: None, recovery_hashes: Vec::new() }
+    /// A new second factor as it is kept, still to be confirmed.
+    pub(in crate::domains) fn new_factor(&self, account: AccountId, secret: &SecondFactor) -> Factor {
+        Factor { sealed: self.seal(account, secret), since: None, step: None, recovery_hashes: Vec::new() }
+    }
+
+    /// A secret that only this installation can read, and only for this account.
+    fn seal(&self, account: AccountId, secret: &SecondFactor) -> Vec<u8> {
+        self.sealer.seal(account.0.as_bytes(), secret.as_bytes())
     }
 
     /// Writes down what was used for a proof. Somebody who was quicker with the same code makes it a wrong one.

@@ -23,7 +23,7 @@ pub(super) async fn start(
         return Err(enrolled());
     }
     let secret = SecondFactor::random();
-    let opens = Opens { factor: Some(credentials.seal(account.id, &secret)), ..account.opens.clone() };
+    let opens = Opens { factor: Some(credentials.new_factor(account.id, &secret)), ..account.opens.clone() };
     replace(credentials, &account, &opens).await?;
     Ok((secret, account))
 }
