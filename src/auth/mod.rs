@@ -12,6 +12,6 @@ mod tokens;
 mod workers;
 
 pub use partner_key::PartnerKey;
-pub use passwords::{PasswordProblem, Passwords};
+pub use passwords::{PasswordProblem, Passwords, Turn};
 pub use refresh_token::RefreshToken;
 pub use tokens::{AccessToken, Tokens};

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -5,7 +6,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 
-use super::workers::Workers;
+use super::workers::{Place, Workers};
 use crate::error::AppError;
 
 /// Fewest characters of a password (OWASP ASVS 5.0, 6.2.1, for a password without a second factor).
@@ -18,6 +19,12 @@ const MAX_LENGTH: usize = 128;
 pub struct Passwords {
     workers: Workers,
     /// A hash that no password has, verified for unknown accounts so that they take as long as known ones.
+    decoy: Arc<str>,
+}
+
+/// The right to have one password verified; see [`Passwords::turn`].
+pub struct Turn {
+    place: Place,
     decoy: Arc<str>,
 }
 
@@ -66,23 +73,30 @@ impl Passwords {
         self.workers.run(move || hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
     }
 
+    /// A turn to verify a password, to be asked for before anything that costs: who is refused has cost nothing.
+    ///
+    /// # Errors
+    /// At once, when the server is too busy.
+    pub fn turn(&self) -> Result<Turn, AppError> {
+        Ok(Turn { place: self.workers.place()?, decoy: self.decoy.clone() })
+    }
+}
+
+impl Turn {
     /// Whether `password` is the one behind `hash`. Without a hash it takes as long and says no.
     ///
     /// # Errors
-    /// When the server is too busy.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, AppError> {
+    /// When the work fails.
+    pub async fn verify(self, password: &str, hash: Option<&str>) -> Result<bool, AppError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.decoy).to_owned();
         // A longer text cannot be anybody's password; what is left of it takes as long as any other. It is cut where
         // `check` counts: after composing, or accents typed apart would cost a password its end.
         let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
-        let matches = self
-            .workers
-            .run(move || {
-                PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
-            })
-            .await?;
-        Ok(matches && known)
+        let verify = move || {
+            PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+        };
+        Ok(self.place.run(verify).await? && known)
     }
 }
 
@@ -106,4 +120,10 @@ fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
 /// what a person sees).
 fn normal(password: &str) -> String {
     password.nfc().collect()
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
 }

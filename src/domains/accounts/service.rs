@@ -46,6 +46,7 @@ impl SignIn {
         client: &Client,
     ) -> Result<Entry, Fail> {
         let address = text::address(email).ok();
+        let turn = self.passwords.turn()?;
         let attempt = self.attempts.begin(Guess::Password, address.as_deref().unwrap_or(email), client).await?;
         let rows = match &address {
             Some(address) => repo::sign_in_door(&self.database.begin_outside_hospitals().await?, address).await?,
@@ -53,11 +54,11 @@ impl SignIn {
             None => Vec::new(),
         };
         let hash = rows.first().map(|row| row.password_hash.clone());
-        let matches = match self.passwords.verify(password, hash.as_deref()).await {
+        let matches = match turn.verify(password, hash.as_deref()).await {
             Ok(matches) => matches,
-            Err(busy) => {
+            Err(fault) => {
                 attempt.withdrawn().await?;
-                return Err(busy.into());
+                return Err(fault.into());
             }
         };
         if !matches {
