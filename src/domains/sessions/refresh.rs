@@ -4,8 +4,8 @@ use chrono::{DateTime, Duration, Utc};
 use sea_orm::DbErr;
 
 use super::authenticate::Sessions;
-use super::open::{Bearer, Opened, token_row};
-use super::repo::{self, SessionRow, Standing};
+use super::open::{Opened, token_row};
+use super::repo::{self, Ending, SessionRow};
 use super::service;
 use crate::auth::RefreshToken;
 use crate::error::{AppError, ErrorCode, seconds};
@@ -42,11 +42,11 @@ impl Sessions {
         // Whoever else refreshes this session waits here, and then finds what this one has done.
         let session = repo::lock(&tx, hospital_id, session_id).await?.ok_or_else(invalid)?;
         let standing = repo::standing_in_tx(&tx, hospital_id, session_id, self.clock.now()).await?;
-        let Some(Standing { staff_id, role, .. }) = standing else { return Err(invalid()) };
+        let standing = standing.ok_or_else(invalid)?;
         match self.worth(&tx, &session, &token, client).await? {
             Worth::Successor(refresh, expires_at) => {
                 tx.commit().await?;
-                Ok(self.opened(Bearer { hospital_id, staff_id, role, session_id }, refresh, expires_at)?)
+                Ok(self.opened(&standing, refresh, expires_at)?)
             }
             Worth::Nothing => Err(invalid()),
             Worth::TooSoon(wait) => Err(too_often(wait).into()),
@@ -104,7 +104,7 @@ impl Sessions {
             "a refresh token was used a second time: its session and those of the same sign-in are ended"
         );
         let places = service::places(HospitalId(session.hospital_id), StaffId(session.staff_id), &contexts);
-        service::end_all(&self.database, &places, Some(session.sign_in_id), now).await?;
+        service::end_all(&self.database, &places, Ending::SignIn(session.sign_in_id), now).await?;
         Ok(())
     }
 }

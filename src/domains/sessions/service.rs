@@ -1,9 +1,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use uuid::Uuid;
 
 use super::object::Session;
-use super::repo::{self, ContextRow, SessionRow};
+use super::repo::{self, ContextRow, Ending, SessionRow};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError};
 use crate::kernel::{Actor, HospitalId, SessionId, StaffId, Viewer};
@@ -72,7 +71,7 @@ pub(super) async fn sign_out_everywhere(scope: &HospitalScope, database: &Databa
     let contexts = repo::contexts(&*scope.read().await?, session).await?;
     // A request holds one connection at a time.
     scope.close().await?;
-    Ok(end_all(database, &places(scope.hospital_id(), staff, &contexts), None, scope.clock.now()).await?)
+    Ok(end_all(database, &places(scope.hospital_id(), staff, &contexts), Ending::All, scope.clock.now()).await?)
 }
 
 /// Where an account works: here, whatever the door says, and first; and elsewhere.
@@ -81,14 +80,14 @@ pub(super) fn places(hospital: HospitalId, staff: StaffId, contexts: &[ContextRo
     std::iter::once((hospital, staff)).chain(elsewhere.filter(|(other, _)| *other != hospital)).collect()
 }
 
-/// Ends the sessions of an account in these places, all or those of one sign-in, and says how many.
+/// Ends sessions of an account in these places, and says how many.
 ///
 /// Each hospital is a transaction of its own, and while one is swept a session of the next may be switched back into it; so
 /// it is done until nothing is found. [`super::Sessions::switch`] does its part.
-pub(super) async fn end_all(
+pub(in crate::domains) async fn end_all(
     database: &Database,
     places: &[(HospitalId, StaffId)],
-    sign_in: Option<Uuid>,
+    ending: Ending,
     now: DateTime<Utc>,
 ) -> Result<u64, DbErr> {
     let mut ended = 0;
@@ -96,7 +95,7 @@ pub(super) async fn end_all(
         let mut found = 0;
         for (hospital, staff) in places {
             let tx = database.begin_for_credential(*hospital).await?;
-            found += repo::revoke_all(&tx, *staff, sign_in, now).await?;
+            found += repo::revoke_all(&tx, *staff, ending, now).await?;
             tx.commit().await?;
         }
         ended += found;

@@ -4,10 +4,12 @@ mod actor;
 mod app;
 mod cluster;
 mod generator;
+mod mail;
 mod redis;
 
 pub use actor::{Actor, Answer, user_errors, with};
 pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use generator::{Document, Generator};
+pub use mail::MailServer;
 pub use redis::{RedisServer, until};
