@@ -6,6 +6,7 @@
 //! | [`kernel`], [`error`] | plain types | kernel |
 //! | [`config`] | every setting | the rooms whose options it makes |
 //! | [`database`], [`packages`] | where PostgreSQL comes from | config |
+//! | [`audit`] | the audit trail: events, how they become durable, the chain over them | kernel, error |
 //! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error |
@@ -26,6 +27,7 @@
 
 pub mod access;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;
