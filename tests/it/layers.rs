@@ -5,20 +5,25 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 14] = [
+const ROOMS: [(&str, &[&str], &[&str]); 15] = [
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
     ("packages", &[], &[]),
     ("config", &["database", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
-    ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
+    ("audit", &["error", "kernel"], &["sea_orm", "sqlx"]),
+    ("tenancy", &["audit", "error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("auth", &["error", "kernel"], &[]),
-    ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
-    ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
+    ("graphql", &["access", "audit", "error", "kernel", "tenancy"], &[]),
+    ("domains", &["access", "audit", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "tenancy"], &[]),
-    ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
+    (
+        "http",
+        &["access", "app", "audit", "auth", "domains", "error", "graphql", "kernel", "packages", "tenancy"],
+        &["axum", "hyper"],
+    ),
     ("cli", &["app", "auth", "config", "database", "error", "http", "kernel", "seed", "tenancy"], &["axum"]),
 ];
 
@@ -36,7 +41,7 @@ const ACTS: [(&str, &[&str], &[&str], &str); 7] = [
     (
         "opens a connection",
         &["PgConnection::connect", "PgPoolOptions", ".connect().await", ".connect_with(", "from_sqlx_postgres_pool"],
-        &["src/tenancy/database.rs", "src/database/mod.rs", "src/seed/writer.rs"],
+        &["src/audit/lane.rs", "src/tenancy/database.rs", "src/database/mod.rs", "src/seed/writer.rs"],
         "take a Tx or a HospitalScope: outside of them no hospital is set",
     ),
     (
