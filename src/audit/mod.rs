@@ -4,23 +4,23 @@
 //! |---|---|
 //! | `event.rs` | what an event says |
 //! | `shape.rs` | which fields an operation asks for, stored once for all events alike |
-//! | `trail.rs` | what one request sees and does, and the events that come of it |
+//! | `witness.rs` | what one request sees and does, and the events that come of it |
 //! | `append.rs` | the statement that writes events |
 //! | `lane.rs` | the task that writes the events of many requests with one commit |
 //!
 //! # How nothing is answered unrecorded
 //! Types that stand for data of patients can only be made with the request's scope, and making one notes the patient
-//! ([`Trail::saw`]). A change is committed with its event, in one transaction. Everything else, reads and refusals, goes
+//! ([`Witness::saw`]). A change is committed with its event, in one transaction. Everything else, reads and refusals, goes
 //! through the [`Lane`], and the answer leaves when its [`Receipt`] says that the events are durable.
 
 mod append;
 mod event;
 mod lane;
 mod shape;
-mod trail;
+mod witness;
 
 pub(crate) use append::{Facts, Known, append};
 pub use event::{ActorKind, AuditAction, AuditOutcome, Event};
 pub use lane::{Lane, Receipt};
 pub use shape::Shape;
-pub use trail::{Ending, Entry, RequestContext, Trail, Who};
+pub use witness::{Ending, Entry, RequestContext, Witness, Who};

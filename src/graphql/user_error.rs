@@ -110,7 +110,7 @@ pub fn settle<T>(ctx: &Context<'_>, done: Result<T, Fail>) -> Result<(Option<T>,
             Err(Fail::User(_)) => AuditOutcome::Refused,
             Err(Fail::App(_)) => AuditOutcome::Failed,
         };
-        scope.trail().settle(scope.clock.now(), outcome);
+        scope.witness().settle(scope.clock.now(), outcome);
     }
     settle_outside(done)
 }

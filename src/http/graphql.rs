@@ -173,7 +173,7 @@ async fn execute(
         && let Some(scope) = scope.as_ref().filter(|scope| scope.viewer.only_reads())
     {
         let error = AppError::only_reads();
-        let receipt = scope.leave_trail(Ending { is_mutation: true, asks: true, ..Ending::default() });
+        let receipt = scope.leave_events(Ending { is_mutation: true, asks: true, ..Ending::default() });
         return (refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message()), receipt);
     }
     let running = tokio::spawn(run(app.clone(), plan, variables, scope.map(Arc::new), context).in_current_span());
@@ -219,7 +219,7 @@ async fn run(
     if let Some(scope) = scope {
         // Handed over first: the snapshot ends while the events are written.
         receipt =
-            scope.leave_trail(ending(plan.operation(), app.documents.asks_for_more_than_sign_in(&plan), &response));
+            scope.leave_events(ending(plan.operation(), app.documents.asks_for_more_than_sign_in(&plan), &response));
         if let Err(error) = scope.close().await {
             tracing::warn!(%error, "a snapshot did not end well");
         }

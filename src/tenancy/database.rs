@@ -9,7 +9,7 @@ use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
 use sea_orm::{DbErr, QueryResult, Statement};
 
 use super::tx::{Tx, WriteTx, open_error, prepared};
-use crate::audit::{Entry, Known, Lane, Trail};
+use crate::audit::{Entry, Known, Lane, Witness};
 use crate::kernel::{Clock, HospitalId};
 
 /// How the pool behaves.
@@ -152,10 +152,10 @@ impl Database {
     pub(super) async fn begin_write(
         &self,
         hospital: HospitalId,
-        trail: Option<(Arc<Trail>, Clock)>,
+        witness: Option<(Arc<Witness>, Clock)>,
     ) -> Result<WriteTx, DbErr> {
         let tx = self.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", hospital.0).await?;
-        Ok(WriteTx { tx, trail, known: self.known.clone() })
+        Ok(WriteTx { tx, witness, known: self.known.clone() })
     }
 
     /// Asks whether a credential holds, with one statement that enters the hospital by itself and so needs no transaction

@@ -5,7 +5,7 @@ use sea_orm::DbErr;
 use tokio::sync::Mutex;
 
 use super::{Database, Tx, WriteTx};
-use crate::audit::{AuditAction, AuditOutcome, Ending, Entry, Receipt, RequestContext, Trail};
+use crate::audit::{AuditAction, AuditOutcome, Ending, Entry, Receipt, RequestContext, Witness};
 use crate::error::{AppError, ErrorCode};
 use crate::kernel::{Clock, HospitalId, StaffId, Viewer};
 
@@ -17,7 +17,7 @@ pub struct HospitalScope {
     /// What time it is.
     pub clock: Clock,
     database: Database,
-    trail: Arc<Trail>,
+    witness: Arc<Witness>,
     snapshot: Mutex<Option<Arc<Tx>>>,
     writes: AtomicU64,
 }
@@ -34,19 +34,19 @@ pub struct LoadKey<K> {
 impl HospitalScope {
     /// The scope of a viewer in a request. Opens no connection.
     pub fn new(database: Database, clock: Clock, viewer: Viewer, request: RequestContext) -> Self {
-        let trail = Arc::new(Trail::new(&viewer, request));
-        Self { viewer, clock, database, trail, snapshot: Mutex::new(None), writes: AtomicU64::new(0) }
+        let witness = Arc::new(Witness::new(&viewer, request));
+        Self { viewer, clock, database, witness, snapshot: Mutex::new(None), writes: AtomicU64::new(0) }
     }
 
     /// What the request leaves in the audit trail.
-    pub fn trail(&self) -> &Trail {
-        &self.trail
+    pub fn witness(&self) -> &Witness {
+        &self.witness
     }
 
     /// Hands over what the request leaves in the audit trail beside its changes, when it has run. The answer leaves when the
     /// receipt says so.
-    pub fn leave_trail(&self, ending: Ending) -> Receipt {
-        let Entry { mut events, shape } = self.trail.finish(self.clock.now(), ending);
+    pub fn leave_events(&self, ending: Ending) -> Receipt {
+        let Entry { mut events, shape } = self.witness.finish(self.clock.now(), ending);
         if !self.database.audits_reads() {
             events.retain(|event| event.action != AuditAction::Read || event.outcome == AuditOutcome::Refused);
         }
@@ -91,7 +91,7 @@ impl HospitalScope {
         // could wait for ever, as soon as all connections are held by such requests.
         self.close().await?;
         self.writes.fetch_add(1, Ordering::Relaxed);
-        self.database.begin_write(self.hospital_id(), Some((self.trail.clone(), self.clock.clone()))).await
+        self.database.begin_write(self.hospital_id(), Some((self.witness.clone(), self.clock.clone()))).await
     }
 
     /// Ends the snapshot. A later read opens a new one.

@@ -8,7 +8,7 @@ use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
 use super::database::Counter;
-use crate::audit::{self, Entry, Facts, Known, Trail};
+use crate::audit::{self, Entry, Facts, Known, Witness};
 use crate::kernel::Clock;
 
 /// A transaction, as SeaORM sees it.
@@ -52,7 +52,7 @@ impl Tx {
 pub struct WriteTx {
     pub(super) tx: Tx,
     /// The trail of the request, when the change is a viewer's: its event is committed with it.
-    pub(super) trail: Option<(Arc<Trail>, Clock)>,
+    pub(super) witness: Option<(Arc<Witness>, Clock)>,
     pub(super) known: Arc<Known>,
 }
 
@@ -62,12 +62,12 @@ impl WriteTx {
     /// # Errors
     /// When the database cannot say that it did.
     pub async fn commit(self) -> Result<(), DbErr> {
-        match &self.trail {
-            Some((trail, clock)) => {
-                let facts = self.append(&trail.change(clock.now())).await?;
+        match &self.witness {
+            Some((witness, clock)) => {
+                let facts = self.append(&witness.change(clock.now())).await?;
                 self.tx.end().await?;
                 self.known.learn(facts);
-                trail.recorded();
+                witness.recorded();
                 Ok(())
             }
             None => self.tx.end().await,

@@ -21,7 +21,7 @@ connection!(PatientConnection, PatientEdge, Patient, ReadPatients, "patients");
 impl Patient {
     /// A patient whom the request sees.
     pub(super) fn seen(scope: &HospitalScope, row: PatientRow) -> Self {
-        scope.trail().saw(PatientId(row.id), row.id, row.version);
+        scope.witness().saw(PatientId(row.id), row.id, row.version);
         Self(Arc::new(row))
     }
 

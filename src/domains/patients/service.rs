@@ -74,7 +74,7 @@ pub(super) async fn create(
         Claim::New => repo::insert(&tx, row).await.map_err(mrn_taken)?,
         Claim::Done(id) => repo::lock(&tx, scope.hospital_id(), PatientId(id)).await?.ok_or_else(not_found)?,
     };
-    scope.trail().subject(row.id);
+    scope.witness().subject(row.id);
     let patient = Patient::seen(scope, row);
     tx.commit().await?;
     Ok(patient)
@@ -82,7 +82,7 @@ pub(super) async fn create(
 
 pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> Result<Patient, Fail> {
     let id = PatientId::parse(&input.id)?;
-    scope.trail().subject(id.0);
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
     still(scope, &row, input.expected_version)?;
@@ -142,7 +142,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> 
 
 pub(super) async fn archive(scope: &HospitalScope, input: ArchivePatientInput) -> Result<Patient, Fail> {
     let id = PatientId::parse(&input.id)?;
-    scope.trail().subject(id.0);
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
     still(scope, &row, input.expected_version)?;

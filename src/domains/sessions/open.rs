@@ -68,8 +68,8 @@ impl Sessions {
         staff_id: StaffId,
         request: &RequestContext,
     ) -> Result<Opened, Fail> {
-        scope.trail().action(AuditAction::SignIn);
-        scope.trail().subject(staff_id.0);
+        scope.witness().action(AuditAction::SignIn);
+        scope.witness().subject(staff_id.0);
         let contexts = service::contexts(scope).await?;
         let context = contexts.into_iter().find(|context| context.staff_id == staff_id.0);
         let Some((context, role)) = context.and_then(|context| context.role().map(|role| (context, role))) else {
@@ -82,7 +82,7 @@ impl Sessions {
         let origin =
             Origin::Session { sign_in_id: current.sign_in_id, absolute_expires_at: current.absolute_expires_at };
         let opened = self.begin(HospitalId(context.hospital_id), staff_id, role, origin, request).await?;
-        scope.trail().recorded();
+        scope.witness().recorded();
         // Whoever ends the sessions of an account or a sign-in looks elsewhere after ending this one. While this one stands,
         // the new one will be found; if it does not, the new one may have been missed.
         if self.standing(scope.hospital_id(), SessionId(current.id)).await?.is_none() {

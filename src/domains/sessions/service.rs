@@ -54,8 +54,8 @@ pub(super) async fn revoke(scope: &HospitalScope, id: &str) -> Result<Session, F
 }
 
 async fn end(scope: &HospitalScope, id: SessionId) -> Result<Session, Fail> {
-    scope.trail().action(AuditAction::SignOut);
-    scope.trail().subject(id.0);
+    scope.witness().action(AuditAction::SignOut);
+    scope.witness().subject(id.0);
     let (staff, current) = own(&scope.viewer).ok_or_else(not_found)?;
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
@@ -71,14 +71,14 @@ async fn end(scope: &HospitalScope, id: SessionId) -> Result<Session, Fail> {
 
 /// Ends all sessions of the viewer's account, wherever it works, and says how many.
 pub(super) async fn sign_out_everywhere(scope: &HospitalScope, database: &Database) -> Result<u64, Fail> {
-    scope.trail().action(AuditAction::SignOut);
+    scope.witness().action(AuditAction::SignOut);
     let (_, session) = own(&scope.viewer).ok_or_else(not_found)?;
     let contexts = repo::contexts(&*scope.read().await?, session).await?;
     // A request holds one connection at a time.
     scope.close().await?;
     let places = places(Who::viewer(&scope.viewer), &contexts);
-    let ended = end_all(database, &places, None, scope.clock.now(), scope.trail().request()).await?;
-    scope.trail().recorded();
+    let ended = end_all(database, &places, None, scope.clock.now(), scope.witness().request()).await?;
+    scope.witness().recorded();
     Ok(ended)
 }
 

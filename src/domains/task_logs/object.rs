@@ -24,7 +24,7 @@ connection!(TaskLogConnection, TaskLogEdge, TaskLog, ReadTaskLogs, "task logs");
 impl TaskLog {
     /// A task log that the request sees, and so something of its patient.
     pub(super) fn seen(scope: &HospitalScope, row: TaskLogRow) -> Self {
-        scope.trail().saw(PatientId(row.patient_id), row.id, row.version);
+        scope.witness().saw(PatientId(row.patient_id), row.id, row.version);
         Self(Arc::new(row))
     }
 

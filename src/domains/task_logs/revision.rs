@@ -29,7 +29,7 @@ connection!(
 impl TaskLogRevision {
     /// A version of a task log of this patient that the request sees.
     pub(super) fn seen(scope: &HospitalScope, patient: PatientId, row: RevisionRow) -> Self {
-        scope.trail().saw(patient, row.task_log_id, row.version);
+        scope.witness().saw(patient, row.task_log_id, row.version);
         Self(Arc::new(row))
     }
 

@@ -54,7 +54,7 @@ pub(super) async fn stats(
 
 /// A number of a patient's task logs tells something of the patient, also when no log is shown.
 fn ask_about(scope: &HospitalScope, criteria: &Criteria) {
-    criteria.patients.iter().flatten().for_each(|patient| scope.trail().asked_about(*patient));
+    criteria.patients.iter().flatten().for_each(|patient| scope.witness().asked_about(*patient));
 }
 
 pub(super) async fn create(
@@ -63,7 +63,7 @@ pub(super) async fn create(
     fingerprint: &str,
 ) -> Result<TaskLog, Fail> {
     let patient = PatientId::parse(&input.patient_id)?;
-    scope.trail().subject(patient.0);
+    scope.witness().subject(patient.0);
     let clinician = scope.staff_id()?.0;
     let now = scope.clock.now();
     let mut check = Check::default();
@@ -103,7 +103,7 @@ pub(super) async fn create(
             row.ok_or_else(|| UserError::not_found("idempotencyKey", "task log"))?
         }
     };
-    scope.trail().subject(row.id);
+    scope.witness().subject(row.id);
     let log = TaskLog::seen(scope, row);
     tx.commit().await?;
     Ok(log)
@@ -160,8 +160,8 @@ async fn open(
 ) -> Result<(WriteTx, TaskLogRow, Option<String>), Fail> {
     let id = TaskLogId::parse(id)?;
     let reason = reason.map(|reason| check.text("reason", &reason, REASON, text::line));
-    scope.trail().subject(id.0);
-    scope.trail().reason(reason.as_deref());
+    scope.witness().subject(id.0);
+    scope.witness().reason(reason.as_deref());
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
     let row = row.ok_or_else(not_found)?;

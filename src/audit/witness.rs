@@ -73,7 +73,7 @@ pub struct Ending {
 
 /// The trail of a request of somebody who is signed in.
 #[derive(Debug)]
-pub struct Trail {
+pub struct Witness {
     request: RequestContext,
     who: Who,
     state: Mutex<State>,
@@ -155,7 +155,7 @@ impl RequestContext {
     }
 }
 
-impl Trail {
+impl Witness {
     /// The trail of a viewer's request.
     pub fn new(viewer: &Viewer, request: RequestContext) -> Self {
         Self { request, who: Who::viewer(viewer), state: Mutex::default() }
@@ -208,7 +208,7 @@ impl Trail {
         state.act.recorded = true;
     }
 
-    /// Ends one mutation of the document: what no transaction has recorded is left for [`Trail::finish`].
+    /// Ends one mutation of the document: what no transaction has recorded is left for [`Witness::finish`].
     pub fn settle(&self, at: DateTime<Utc>, outcome: AuditOutcome) {
         let mut state = self.state();
         if !state.act.recorded {
