@@ -23,4 +23,4 @@ pub(crate) use append::{Facts, Known, append};
 pub use event::{ActorKind, AuditAction, AuditOutcome, Event};
 pub use lane::{Lane, Receipt};
 pub use shape::Shape;
-pub use witness::{Ending, Entry, RequestContext, Witness, Who};
+pub use witness::{Ending, Entry, RequestContext, Who, Witness};

@@ -20,7 +20,7 @@ pub use connection::{PageInfo, TotalCount};
 pub use cursor::Cursors;
 pub use documents::{Documents, Prepared};
 pub use explainer::{DryRun, Explainer, Explanation, Question};
-pub use input::{OrderDirection, ids, search_words, unless_null, wants, wants_in_nodes};
+pub use input::{OrderDirection, ids, search_words, unless_null, wants, wants_in_nodes, wants_page};
 pub use page::PageArgs;
 pub use rights::CannotReason;
 pub use scalars::{Date, DateTime};

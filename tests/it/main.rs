@@ -18,6 +18,7 @@ mod lists;
 mod packages;
 mod partner_keys;
 mod patients;
+mod recorded;
 mod rights;
 mod schema;
 mod sessions;

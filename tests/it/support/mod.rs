@@ -3,9 +3,11 @@
 mod actor;
 mod app;
 mod cluster;
+mod events;
 mod generator;
 
 pub use actor::{Actor, Answer, user_errors, with};
 pub use app::{Hospital, PASSWORD, TestApp};
 pub use cluster::{TestDatabase, scratch};
+pub use events::Event;
 pub use generator::{Document, Generator};
