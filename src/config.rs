@@ -98,6 +98,9 @@ pub struct ServeSettings {
     /// How long a session lasts without a refresh, in minutes. It ends after 12 hours in any case
     #[arg(long, env = "SESSION_IDLE_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=480))]
     pub session_idle_minutes: u64,
+    /// Whether reads leave events in the audit trail. Changes, sign-ins and refusals always do. Off is for measuring
+    #[arg(long, env = "AUDIT_READS", default_value = "on")]
+    pub audit_reads: Switch,
     /// Longest time for one request, in seconds
     #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub request_timeout: u64,
