@@ -7,11 +7,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use clap::Parser;
-use patient_logger::auth::{Passwords, SigningKey};
+use patient_logger::auth::Passwords;
 use patient_logger::config::StoreSettings;
 use patient_logger::database::embedded::{self, APP_ROLE, DATABASE, Embedded};
 use patient_logger::database::{Direction, migrate};
 use patient_logger::kernel::{Clock, PatientId};
+use patient_logger::keys::KeyFile;
 use patient_logger::seed::{SeedPlan, seed};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 use serde_json::{Value, json};
@@ -284,11 +285,11 @@ struct Server {
 
 impl Server {
     fn start(site: &Site, stderr: Stdio, settings: &[(&str, &str)]) -> Result<Self> {
-        let key = site.directory.join("token-key.pem");
-        SigningKey::read_or_make(&key)?;
+        let keys = site.directory.join("keys.json");
+        KeyFile::new(&keys).read_or_init(Clock::system().now())?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_patient-logger"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--graphiql", "off", "--access-token-lifetime", "60"]);
-        command.arg("--database-url").arg(site.app_url()).arg("--token-private-key-file").arg(key);
+        command.arg("--database-url").arg(site.app_url()).arg("--keys-file").arg(keys);
         command.env_remove("DATABASE_OWNER_URL").envs(settings.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("the server has no output")?);

@@ -1,6 +1,8 @@
 //! The command line: what the program can be told to do.
 
+mod documents;
 mod hospital;
+mod keys;
 mod seed;
 mod serve;
 
@@ -9,10 +11,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app;
-use crate::auth::SigningKeyError;
 use crate::config::{LogFormat, LogSettings, ServeSettings, StoreSettings};
 use crate::database::{self, Direction, Store, StoreError};
 use crate::error::AppError;
+use crate::keys::KeyFileError;
 use crate::seed::SeedError;
 use crate::tenancy::NotSafe;
 
@@ -45,6 +47,13 @@ enum Command {
         #[command(subcommand)]
         command: hospital::HospitalCommand,
     },
+    /// Manage the documents that servers with DOCUMENTS=registered serve, as the owner of the database
+    Documents {
+        #[command(subcommand)]
+        command: documents::DocumentsCommand,
+    },
+    /// Make and change the keys that sign access tokens and seal cursors
+    Keys(keys::KeysArgs),
 }
 
 #[derive(Args, Debug)]
@@ -65,9 +74,9 @@ pub enum CliError {
     /// A database that must not be used.
     #[error(transparent)]
     NotSafe(#[from] NotSafe),
-    /// No signing key.
+    /// No keys.
     #[error(transparent)]
-    SigningKey(#[from] SigningKeyError),
+    Keys(#[from] KeyFileError),
     /// Data could not be written.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -118,6 +127,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Ok(())
         }
         Some(Command::Hospital { command }) => hospital::run(&command),
+        Some(Command::Documents { command }) => documents::run(&command),
+        Some(Command::Keys(args)) => keys::run(&args),
     }
 }
 

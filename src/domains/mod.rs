@@ -17,6 +17,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, MergedObject, Request, Sch
 
 use crate::tenancy::HospitalScope;
 
+pub mod documents;
 mod idempotency_keys;
 mod node;
 

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use patient_logger::auth::SigningKey;
 use patient_logger::database::embedded::{self, DATABASE, Embedded, Options};
+use patient_logger::kernel::Clock;
+use patient_logger::keys::KeyFile;
 use patient_logger::packages::Packages;
 use patient_logger::seed::DEMO_PASSWORD;
 use rustix::process::{Pid, Signal, kill_process};
@@ -99,12 +100,12 @@ async fn each_answer_of_a_server_that_is_killed_has_its_event_once() {
         app.clinician(&hospital).task_log(&patient, &format!("Pulse {number}")).await;
     }
     let home = home("killed");
-    let key = home.join("key.pem");
-    SigningKey::read_or_make(&key).unwrap();
+    let keys = home.join("keys.json");
+    KeyFile::new(&keys).read_or_init(Clock::system().now()).unwrap();
     let mut answered = Vec::new();
     for round in 0..kills(5) {
         let mut command = program(&home);
-        command.env("DATABASE_URL", app.database.app_url()).env("TOKEN_PRIVATE_KEY_FILE", &key);
+        command.env("DATABASE_URL", app.database.app_url()).env("KEYS_FILE", &keys);
         // Nobody reads what it writes.
         command.env("LOG", "off").env("GRAPHIQL", "off");
         let server = Serving::start(command);

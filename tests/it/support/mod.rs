@@ -5,9 +5,11 @@ mod app;
 mod cluster;
 mod events;
 mod generator;
+mod redis;
 
 pub use actor::{Actor, Answer, user_errors, with};
-pub use app::{Hospital, PASSWORD, TestApp};
+pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use events::Event;
 pub use generator::{Document, Generator};
+pub use redis::{RedisServer, until};
