@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::cli::{Serving, home, program};
-use crate::support::{Actor, PASSWORD, TestApp};
+use crate::support::{Actor, Hospital, PASSWORD, TestApp};
 
 /// How often to kill.
 fn kills(few: u64) -> u64 {
@@ -91,24 +91,35 @@ fn assert_told_once(answered: &[Uuid], events: &HashMap<Uuid, i64>) {
     assert!(twice.is_empty(), "requests with several events: {twice:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_answer_of_a_server_that_is_killed_has_its_event_once() {
+/// A hospital with a patient and a page of task logs.
+async fn ward() -> (TestApp, Hospital, String) {
     let app = TestApp::start().await;
     let hospital = app.hospital().await;
     let patient = app.admin(&hospital).patient("MRN-1").await;
     for number in 0..60 {
         app.clinician(&hospital).task_log(&patient, &format!("Pulse {number}")).await;
     }
-    let home = home("killed");
+    (app, hospital, patient)
+}
+
+/// The program on the database of a test.
+fn serve(app: &TestApp, home: &Path) -> Serving {
     let keys = home.join("keys.json");
     KeyFile::new(&keys).read_or_init(Clock::system().now()).unwrap();
+    let mut command = program(home);
+    command.env("DATABASE_URL", app.database.app_url()).env("KEYS_FILE", &keys);
+    // Nobody reads what it writes.
+    command.env("LOG", "off").env("GRAPHIQL", "off");
+    Serving::start(command)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_answer_of_a_server_that_is_killed_has_its_event_once() {
+    let (app, hospital, patient) = ward().await;
+    let home = home("killed");
     let mut answered = Vec::new();
     for round in 0..kills(5) {
-        let mut command = program(&home);
-        command.env("DATABASE_URL", app.database.app_url()).env("KEYS_FILE", &keys);
-        // Nobody reads what it writes.
-        command.env("LOG", "off").env("GRAPHIQL", "off");
-        let server = Serving::start(command);
+        let server = serve(&app, &home);
         let clinician = server.sign_in(&hospital.clinician.email, PASSWORD, &hospital.slug).await;
         let crowd = Crowd::gather(&clinician, &patient);
         a_while(round).await;
@@ -118,6 +129,19 @@ async fn each_answer_of_a_server_that_is_killed_has_its_event_once() {
     }
     println!("{} answers with data", answered.len());
     assert!(answered.len() > 20, "{}", answered.len());
+    assert_told_once(&answered, &events(&mut app.database.superuser().await).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_answer_of_a_server_that_is_told_to_stop_has_its_event_once() {
+    let (app, hospital, patient) = ward().await;
+    let server = serve(&app, &home("stopped"));
+    let clinician = server.sign_in(&hospital.clinician.email, PASSWORD, &hospital.slug).await;
+    let crowd = Crowd::gather(&clinician, &patient);
+    a_while(0).await;
+    assert_eq!(tokio::task::spawn_blocking(|| server.stop()).await.unwrap(), Some(0));
+    let answered = crowd.go().await;
+    assert!(!answered.is_empty());
     assert_told_once(&answered, &events(&mut app.database.superuser().await).await);
 }
 

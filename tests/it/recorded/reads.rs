@@ -1,6 +1,7 @@
+use sea_orm::sqlx;
 use serde_json::{Value, json};
 
-use crate::support::{Actor, Event, Hospital, TestApp};
+use crate::support::{Actor, Event, Hospital, TestApp, TestDatabase};
 
 /// A hospital with patients, each with two task logs.
 async fn ward(patients: usize) -> (TestApp, Hospital, Vec<String>, Vec<String>) {
@@ -171,4 +172,33 @@ async fn a_partner_is_named_by_the_key() {
     assert_eq!((event.what(), event.role.as_str(), event.session), ("READ PARTIAL".into(), "PARTNER", None));
     assert_eq!((event.actor.0.as_str(), format!("key_{}", event.actor.1.simple())), ("PARTNER_KEY", id));
     assert_eq!((&event.patients, event.rows), (&patients, 2));
+}
+
+#[tokio::test]
+async fn an_address_is_that_of_the_connection_unless_a_trusted_proxy_says_another() {
+    for (trusted, told) in [(None, "127.0.0.1"), (Some("127.0.0.0/8"), "203.0.113.9")] {
+        let app = TestApp::start_with(|state| {
+            state.trusted_proxies = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        })
+        .await;
+        let hospital = app.hospital().await;
+        let request = app.clinician(&hospital).post().header("x-forwarded-for", "198.51.100.1, 203.0.113.9");
+        request.json(&json!({ "query": "{ patients { nodes { id } } }" })).send().await.unwrap();
+        assert_eq!(app.events().await[0].address.as_deref(), Some(told));
+    }
+}
+
+#[tokio::test]
+async fn no_table_has_data_of_patients_that_nobody_notes() {
+    let database = TestDatabase::migrated().await;
+    let tables = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND a.attname = 'patient_id' ORDER BY 1";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut database.superuser().await).await.unwrap();
+    assert_eq!(
+        tables,
+        ["audit_patients", "task_logs"],
+        "a type that stands for a row of a new table is made with the scope and says `scope.witness().saw(…)`, as \
+         TaskLog::seen does; then its table belongs into this list"
+    );
 }
