@@ -7,6 +7,7 @@ use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, Validati
 use crate::access::{Access, Caller, Limits};
 use crate::auth::{Passwords, Tokens};
 use crate::domains::accounts::SignIn;
+use crate::domains::attempts::Attempts;
 use crate::domains::documents::{DocumentMode, PersistedDocuments};
 use crate::domains::partner_keys::PartnerKeys;
 pub use crate::domains::sessions::Lifetimes;
@@ -15,6 +16,7 @@ use crate::domains::{self, ApiSchema, Mutation, Query};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, Introspection, ScanLimits};
 use crate::kernel::{Clock, Viewer};
 use crate::keys::Keys;
+use crate::limits::{Buckets, CostLimits, CostRates};
 use crate::redis::Redis;
 use crate::tenancy::Database;
 
@@ -39,6 +41,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Turns partners' keys into viewers.
     pub partner_keys: PartnerKeys,
+    /// Holds viewers and hospitals to what their documents may cost.
+    pub cost_limits: CostLimits,
     /// The database.
     pub database: Database,
     /// What is shared with other servers, when it is set.
@@ -52,6 +56,8 @@ pub struct App {
 pub struct AppOptions {
     /// What is shared with other servers.
     pub redis: Option<Redis>,
+    /// What documents may cost; without limits by default.
+    pub cost_rates: CostRates,
     /// Which documents are served.
     pub documents: DocumentMode,
     /// Who may ask for the schema.
@@ -75,13 +81,17 @@ impl App {
         clock: Clock,
         options: AppOptions,
     ) -> Result<Self, SchemaFaults> {
-        let AppOptions { redis, documents: mode, introspection } = options;
+        let AppOptions { redis, cost_rates, documents: mode, introspection } = options;
         let passwords = Passwords::new();
         let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
-        let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
+        let buckets = Buckets::new(redis.clone(), clock.clone(), keys.pseudonyms("bucket"));
+        let attempts = Attempts::new(database.clone(), buckets.clone(), keys.pseudonyms("attempt"), clock.clone());
+        let sign_in =
+            SignIn { database: database.clone(), passwords: passwords.clone(), attempts, sessions: sessions.clone() };
         let (documents, explainer) = deciders(introspection)?;
+        let cost_limits = CostLimits::new(buckets, cost_rates, documents.cost_limit());
         let cursors = Cursors::new(&keys);
         let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
         let persisted = Arc::new(PersistedDocuments::new(mode, redis.clone()));
@@ -94,6 +104,7 @@ impl App {
             tokens,
             sessions,
             partner_keys,
+            cost_limits,
             database,
             redis,
             clock,

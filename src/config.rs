@@ -144,6 +144,12 @@ pub struct ServeSettings {
     /// Most connections of clients at a time; more wait
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
+    /// What one viewer may spend a second, in fields of answers, and at once what comes together in 20 seconds. 0 is no limit
+    #[arg(long, env = "VIEWER_COST_RATE", default_value_t = 5_000)]
+    pub viewer_cost_rate: u32,
+    /// The same for all viewers of one hospital together
+    #[arg(long, env = "HOSPITAL_COST_RATE", default_value_t = 100_000)]
+    pub hospital_cost_rate: u32,
     /// Networks of proxies whose x-forwarded-for is believed, separated by commas, such as 10.0.0.0/8
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<ipnet::IpNet>,

@@ -9,6 +9,7 @@ mod partner_key;
 mod passwords;
 mod refresh_token;
 mod tokens;
+mod workers;
 
 pub use partner_key::PartnerKey;
 pub use passwords::{PasswordProblem, Passwords};

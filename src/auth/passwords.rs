@@ -1,18 +1,13 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::error::{AppError, ErrorCode};
+use super::workers::Workers;
+use crate::error::AppError;
 
-/// Most computations at a time: each takes a core for about 27 ms and 19 MiB of memory.
-const SLOTS: usize = 2;
-/// How long a sign-in waits for a slot before it is told to come back.
-const WAIT: Duration = Duration::from_secs(2);
 /// Fewest characters of a password (OWASP ASVS 5.0, 6.2.1, for a password without a second factor).
 const MIN_LENGTH: usize = 15;
 /// Most characters of a password (OWASP ASVS 5.0, 6.2.9).
@@ -21,7 +16,7 @@ const MAX_LENGTH: usize = 128;
 /// Hashes and verifies passwords with argon2id.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    slots: Arc<Semaphore>,
+    workers: Workers,
     /// A hash that no password has, verified for unknown accounts so that they take as long as known ones.
     decoy: Arc<str>,
 }
@@ -41,10 +36,10 @@ impl Passwords {
     /// Makes the hasher.
     ///
     /// # Panics
-    /// Never: the parameters are constants within argon2's bounds.
+    /// When the system gives no threads.
     pub fn new() -> Self {
         let decoy = hash_now("no account has this password").expect("argon2 takes these constants");
-        Self { slots: Arc::new(Semaphore::new(SLOTS)), decoy: decoy.into() }
+        Self { workers: Workers::start(), decoy: decoy.into() }
     }
 
     /// Whether a password may be chosen. Any characters, no rules of composition (NIST SP 800-63B, 5.1.1.2).
@@ -68,7 +63,7 @@ impl Passwords {
     /// When the server is too busy.
     pub async fn hash(&self, password: &str) -> Result<String, AppError> {
         let password = normal(password);
-        self.compute(move || hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
+        self.workers.run(move || hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
     }
 
     /// Whether `password` is the one behind `hash`. Without a hash it takes as long and says no.
@@ -82,25 +77,12 @@ impl Passwords {
         // `check` counts: after composing, or accents typed apart would cost a password its end.
         let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
         let matches = self
-            .compute(move || {
+            .workers
+            .run(move || {
                 PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
             })
             .await?;
         Ok(matches && known)
-    }
-
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
-        let busy = || {
-            AppError::public(ErrorCode::Unavailable, "Too many people sign in just now. Try again in a few seconds.")
-        };
-        let slot = tokio::time::timeout(WAIT, self.slots.clone().acquire_owned()).await.map_err(|_| busy())?;
-        let slot = slot.map_err(|_| busy())?;
-        let computed = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(slot);
-            result
-        });
-        computed.await.map_err(|error| AppError::internal(error.to_string()))
     }
 }
 

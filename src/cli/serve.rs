@@ -19,6 +19,7 @@ use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
 use crate::keys::{KeyFile, Keys};
+use crate::limits::CostRates;
 use crate::redis::Redis;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
@@ -87,7 +88,9 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     };
     let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
     let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
-    let options = AppOptions { redis, documents: documents_mode(settings), introspection: introspection(settings) };
+    let cost_rates = CostRates { viewer: settings.viewer_cost_rate, hospital: settings.hospital_cost_rate };
+    let (documents, introspection) = (documents_mode(settings), introspection(settings));
+    let options = AppOptions { redis, cost_rates, documents, introspection };
     let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, options)?);
     documents::refresh(&database, &app.persisted).await.map_err(AppError::from)?;
     tokio::spawn(documents::follow(database.clone(), app.persisted.clone()));
@@ -108,7 +111,8 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
         connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
         drain: Duration::from_secs(settings.shutdown_timeout),
     };
-    greet(&format!("http://{address}"), state.graphiql.is_some(), demo.as_ref());
+    let registered_only = settings.documents == ServedDocuments::Registered;
+    greet(&format!("http://{address}"), state.graphiql.is_some(), registered_only, demo.as_ref());
     http::serve(listener, state, limits, stop).await;
     database.close().await;
     Ok(())
@@ -174,10 +178,13 @@ fn stop_signal() -> Result<impl Future<Output = ()>, CliError> {
     })
 }
 
-fn greet(address: &str, graphiql: bool, demo: Option<&Demo>) {
+fn greet(address: &str, graphiql: bool, registered_only: bool, demo: Option<&Demo>) {
     println!("\nPatient Logger serves {address}/graphql");
     if graphiql {
         println!("\n  Explore    {address}/graphiql");
+    }
+    if registered_only {
+        println!("\n  Only registered documents are served (DOCUMENTS=registered), so GraphiQL is off.");
     }
     if let Some(demo) = demo {
         println!("\n  Sign in    password {}", demo.password);

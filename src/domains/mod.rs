@@ -21,6 +21,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, MergedObject, Request, Sch
 
 use crate::tenancy::HospitalScope;
 
+pub mod attempts;
 pub mod documents;
 mod idempotency_keys;
 mod node;

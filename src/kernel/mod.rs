@@ -6,7 +6,6 @@ mod client;
 mod clock;
 mod ids;
 mod permission;
-mod pseudonyms;
 pub mod text;
 mod viewer;
 
@@ -14,5 +13,4 @@ pub use client::Client;
 pub use clock::Clock;
 pub use ids::{AccountId, GlobalId, HospitalId, IdError, Kind, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId};
 pub use permission::{Holders, Permission, PermissionSet, Role};
-pub use pseudonyms::Pseudonyms;
 pub use viewer::{Actor, Viewer};

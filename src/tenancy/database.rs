@@ -159,8 +159,8 @@ impl Database {
         Ok(WriteTx { tx, witness, known: self.known.clone() })
     }
 
-    /// Asks whether a credential holds, with one statement that enters the hospital by itself and so needs no transaction
-    /// around it: one round trip. Row level security shows a statement without a hospital nothing.
+    /// Asks about a credential with one statement that enters the hospital by itself, or goes through a door, and so needs no
+    /// transaction around it: one round trip. Row level security shows a statement without a hospital nothing.
     ///
     /// It runs in a task of its own, for the reason that `Tx::begin` gives.
     pub(crate) async fn ask_for_credential(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {

@@ -8,12 +8,16 @@
 mod support;
 
 mod access;
+mod attempts;
 mod batching;
+mod bombs;
 mod cli;
 mod database;
+mod documents;
 mod embedded;
 mod explain_access;
 mod layers;
+mod limits;
 mod lists;
 mod packages;
 mod partner_keys;

@@ -1,6 +1,7 @@
 use super::repo;
 use crate::audit::{AuditAction, AuditOutcome, RequestContext, Who};
 use crate::auth::Passwords;
+use crate::domains::attempts::{Attempts, Guess};
 use crate::domains::sessions::{Opened, Sessions};
 use crate::graphql::{Fail, UserError, UserErrorCode};
 use crate::kernel::{HospitalId, Role, StaffId, text};
@@ -13,6 +14,8 @@ pub struct SignIn {
     pub database: Database,
     /// Checks the password.
     pub passwords: Passwords,
+    /// Counts the guesses.
+    pub attempts: Attempts,
     /// Opens the session.
     pub sessions: Sessions,
 }
@@ -43,16 +46,28 @@ impl SignIn {
         hospital: Option<&str>,
         request: &RequestContext,
     ) -> Result<Entry, Fail> {
-        let rows = match text::address(email) {
-            Ok(address) => repo::sign_in_door(&self.database.begin_outside_hospitals().await?, &address).await?,
+        let address = text::address(email).ok();
+        let attempt =
+            self.attempts.begin(Guess::Password, address.as_deref().unwrap_or(email), &request.client).await?;
+        let rows = match &address {
+            Some(address) => repo::sign_in_door(&self.database.begin_outside_hospitals().await?, address).await?,
             // Nobody has it.
-            Err(_) => Vec::new(),
+            None => Vec::new(),
         };
         let hash = rows.first().map(|row| row.password_hash.clone());
         let mut places = rows.into_iter().filter_map(Place::of).collect::<Vec<_>>();
-        if !self.passwords.verify(password, hash.as_deref()).await? {
+        let matches = match self.passwords.verify(password, hash.as_deref()).await {
+            Ok(matches) => matches,
+            Err(busy) => {
+                attempt.withdrawn().await?;
+                return Err(busy.into());
+            }
+        };
+        if !matches {
+            attempt.failed();
             return Err(self.refused(&places, request));
         }
+        attempt.succeeded().await?;
         let all = places.clone();
         if let Some(slug) = hospital {
             places.retain(|place| place.slug == slug);

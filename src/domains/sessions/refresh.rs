@@ -9,6 +9,7 @@ use super::repo::{self, SessionRow, Standing};
 use super::service;
 use crate::audit::{AuditAction, AuditOutcome, Event, RequestContext, Who};
 use crate::auth::RefreshToken;
+use crate::error::{AppError, ErrorCode, seconds};
 use crate::graphql::{Fail, UserError, UserErrorCode};
 use crate::kernel::{Client, HospitalId, Role, SessionId, StaffId};
 use crate::tenancy::WriteTx;
@@ -16,6 +17,10 @@ use crate::tenancy::WriteTx;
 /// How long the bearer of a used token still gets its successor: two tabs of one browser that refresh at once, or a reply
 /// that got lost, must not look like theft (directus/directus#22360).
 const GRACE: Duration = Duration::seconds(10);
+
+/// Most refreshes of one session in [`WHILE`]. A client that does its part needs one in ten minutes.
+const MOST: u64 = 10;
+const WHILE: Duration = Duration::minutes(1);
 
 /// What a token that was presented is worth.
 enum Worth {
@@ -25,6 +30,8 @@ enum Worth {
     Nothing,
     /// It was used before: somebody has a copy.
     Reused,
+    /// The session was refreshed too often; this token works again after so long.
+    TooSoon(Duration),
 }
 
 impl Sessions {
@@ -43,6 +50,7 @@ impl Sessions {
                 Ok(self.opened(Bearer { hospital_id, staff_id, role, session_id }, refresh, expires_at, request)?)
             }
             Worth::Nothing => Err(invalid()),
+            Worth::TooSoon(wait) => Err(too_often(wait).into()),
             Worth::Reused => {
                 self.end_family(tx, &session, role, request).await?;
                 Err(invalid())
@@ -63,6 +71,11 @@ impl Sessions {
         let Some(used_at) = row.used_at else {
             if row.expires_at <= now {
                 return Ok(Worth::Nothing);
+            }
+            if let Some(earlier) = repo::refreshed(tx, token, MOST - 1).await?
+                && now - earlier < WHILE
+            {
+                return Ok(Worth::TooSoon(WHILE - (now - earlier)));
             }
             let child = RefreshToken::random(token.hospital_id, token.session_id);
             let expires_at = self.idle_end(now, session.absolute_expires_at);
@@ -105,6 +118,13 @@ impl Sessions {
         service::end_all(&self.database, &places, Some(session.sign_in_id), now, request).await?;
         Ok(())
     }
+}
+
+fn too_often(wait: Duration) -> AppError {
+    let wait = wait.to_std().unwrap_or_default();
+    let message =
+        format!("The session was refreshed too often. Try again in {} s; the token keeps working.", seconds(wait));
+    AppError::public(ErrorCode::RateLimited, message).retry_after(wait)
 }
 
 fn invalid() -> Fail {

@@ -178,6 +178,23 @@ pub(super) async fn token(tx: &Tx, token: &RefreshToken) -> Result<Option<Refres
     refresh_token::Entity::find_by_id(key).one(tx).await
 }
 
+/// When the session was refreshed, `earlier` times before the last time; `None` when it was not so often.
+pub(super) async fn refreshed(tx: &Tx, token: &RefreshToken, earlier: u64) -> Result<Option<DateTime<Utc>>, DbErr> {
+    use refresh_token::Column;
+    refresh_token::Entity::find()
+        .select_only()
+        .column(Column::IssuedAt)
+        .filter(Column::HospitalId.eq(token.hospital_id.0))
+        .filter(Column::SessionId.eq(token.session_id.0))
+        .filter(Column::ParentHash.is_not_null())
+        .order_by_desc(Column::IssuedAt)
+        .offset(earlier)
+        .limit(1)
+        .into_tuple()
+        .one(tx)
+        .await
+}
+
 pub(super) async fn insert_token(tx: &Tx, row: RefreshTokenRow) -> Result<(), DbErr> {
     let row = RefreshTokenChange {
         hospital_id: Set(row.hospital_id),

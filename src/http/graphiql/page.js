@@ -178,6 +178,8 @@
         reply = await send();
       }
       if (!introspection) report(reply, performance.now() - started);
+      // The server may keep its schema for staff. GraphiQL would take the null for a fault; `afterSignIn` asks again.
+      else if (reply.answer.data?.__schema === null) return { message: reply.answer.errors[0].message };
       const { data, errors, ...rest } = reply.answer;
       return { data, errors, ...rest }; // what was served first, then what was not
     } catch (error) {
