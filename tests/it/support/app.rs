@@ -104,7 +104,6 @@ impl TestApp {
         Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_| {}).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one for each thing that a test may want otherwise")]
     async fn start_on(
         database: TestDatabase,
         keys: Keys,
