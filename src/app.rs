@@ -6,10 +6,12 @@ use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, Validati
 
 use crate::access::{Access, Caller, Limits};
 use crate::auth::{Passwords, Tokens};
-use crate::domains::accounts::SignIn;
+use crate::domains::accounts::{Credentials, SignIn};
 use crate::domains::attempts::Attempts;
 use crate::domains::documents::{DocumentMode, PersistedDocuments};
+use crate::domains::invitations::Joining;
 use crate::domains::partner_keys::PartnerKeys;
+use crate::domains::passwords::PasswordResets;
 pub use crate::domains::sessions::Lifetimes;
 use crate::domains::sessions::Sessions;
 use crate::domains::{self, ApiSchema, Mutation, Query};
@@ -17,6 +19,7 @@ use crate::graphql::{Cursors, Documents, DryRun, Explainer, Introspection, ScanL
 use crate::kernel::{Clock, Viewer};
 use crate::keys::Keys;
 use crate::limits::{Buckets, CostLimits, CostRates};
+use crate::mail::Mailer;
 use crate::redis::Redis;
 use crate::tenancy::Database;
 
@@ -62,6 +65,8 @@ pub struct AppOptions {
     pub documents: DocumentMode,
     /// Who may ask for the schema.
     pub introspection: Introspection,
+    /// Sends letters.
+    pub mailer: Mailer,
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -81,19 +86,36 @@ impl App {
         clock: Clock,
         options: AppOptions,
     ) -> Result<Self, SchemaFaults> {
-        let AppOptions { redis, cost_rates, documents: mode, introspection } = options;
+        let AppOptions { redis, cost_rates, documents: mode, introspection, mailer } = options;
         let passwords = Passwords::new();
         let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
         let buckets = Buckets::new(redis.clone(), clock.clone(), keys.pseudonyms("bucket"));
         let attempts = Attempts::new(database.clone(), buckets.clone(), keys.pseudonyms("attempt"), clock.clone());
-        let sign_in =
-            SignIn { database: database.clone(), passwords: passwords.clone(), attempts, sessions: sessions.clone() };
+        let credentials = Credentials {
+            database: database.clone(),
+            passwords: passwords.clone(),
+            attempts,
+            sealer: keys.sealer("second factor"),
+            clock: clock.clone(),
+        };
+        let sign_in = SignIn { credentials: credentials.clone(), sessions: sessions.clone() };
+        let joining = Joining { credentials: credentials.clone(), sessions: sessions.clone() };
+        let resets = PasswordResets::new(credentials.clone(), mailer.clone());
         let (documents, explainer) = deciders(introspection)?;
         let cost_limits = CostLimits::new(buckets, cost_rates, documents.cost_limit());
         let cursors = Cursors::new(&keys);
-        let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
+        let schema = schema()
+            .data(passwords)
+            .data(credentials)
+            .data(sign_in)
+            .data(joining)
+            .data(resets)
+            .data(mailer)
+            .data(sessions.clone())
+            .data(cursors)
+            .finish();
         let persisted = Arc::new(PersistedDocuments::new(mode, redis.clone()));
         Ok(Self {
             schema,

@@ -12,6 +12,7 @@
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`keys`] | what signs and seals: the key file, rotation | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error, keys |
+//! | [`mail`] | letters to people | error |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, audit, tenancy, keys |
 //! | [`limits`] | token buckets: what one may spend | kernel, error, keys, redis |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
@@ -43,6 +44,7 @@ pub mod http;
 pub mod kernel;
 pub mod keys;
 pub mod limits;
+pub mod mail;
 pub mod packages;
 pub mod redis;
 pub mod seed;

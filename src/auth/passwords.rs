@@ -8,10 +8,19 @@ use unicode_normalization::UnicodeNormalization;
 use super::workers::Workers;
 use crate::error::AppError;
 
-/// Fewest characters of a password (OWASP ASVS 5.0, 6.2.1, for a password without a second factor).
+/// Fewest characters of a password that is all there is (NIST SP 800-63B-4, 3.1.1.2).
 const MIN_LENGTH: usize = 15;
+/// Fewest characters of a password beside a second factor (the same; OWASP ASVS 5.0, 6.2.1).
+const MIN_LENGTH_BESIDE_FACTOR: usize = 8;
 /// Most characters of a password (OWASP ASVS 5.0, 6.2.9).
 const MAX_LENGTH: usize = 128;
+
+/// Shortest word of somebody's own that counts as one.
+const OWN_WORD: usize = 3;
+/// Fewest letters and digits that a password has beside such words. A year of birth is not enough.
+const OF_ITS_OWN: usize = 5;
+/// Most of these words: somebody may work in many hospitals.
+const MOST_WORDS: usize = 50;
 
 /// Hashes and verifies passwords with argon2id.
 #[derive(Clone, Debug)]
@@ -21,15 +30,56 @@ pub struct Passwords {
     decoy: Arc<str>,
 }
 
+/// What a password is chosen for.
+#[derive(Clone, Debug, Default)]
+pub struct PasswordRule {
+    /// Whether a second factor is asked for as well.
+    pub beside_factor: bool,
+    /// What somebody who knows its owner would try: name, address, hospital.
+    pub words: Vec<String>,
+}
+
 /// Why a password cannot be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordProblem {
-    /// Fewer than 15 characters.
-    TooShort,
+    /// Fewer characters than this.
+    TooShort(usize),
     /// More than 128 characters.
     TooLong,
     /// A control character.
     Forbidden,
+    /// Among the first that somebody who guesses would try.
+    Guessable,
+}
+
+impl PasswordRule {
+    fn min_length(&self) -> usize {
+        if self.beside_factor { MIN_LENGTH_BESIDE_FACTOR } else { MIN_LENGTH }
+    }
+
+    /// The words in lower case, whole and taken apart, the longest first.
+    fn guesses(&self) -> Vec<String> {
+        let parts = self.words.iter().flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
+        let words = self.words.iter().map(String::as_str).chain(parts).map(str::to_lowercase);
+        let mut words: Vec<String> = words.filter(|word| word.chars().count() >= OWN_WORD).take(MOST_WORDS).collect();
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        words
+    }
+}
+
+impl PasswordProblem {
+    /// What is wrong with `name`, and what to do.
+    pub fn message(self, name: &str) -> String {
+        match self {
+            Self::TooShort(length) => format!("{name} must have at least {length} characters."),
+            Self::TooLong => format!("{name} may have at most {MAX_LENGTH} characters."),
+            Self::Forbidden => format!("{name} has control characters."),
+            Self::Guessable => format!(
+                "{name} is easy to guess: it is a common one, repeats itself, or is made of the person's name, address or \
+                 hospital. Take several words that have nothing to do with each other."
+            ),
+        }
+    }
 }
 
 impl Passwords {
@@ -42,19 +92,33 @@ impl Passwords {
         Self { workers: Workers::start(), decoy: decoy.into() }
     }
 
-    /// Whether a password may be chosen. Any characters, no rules of composition (NIST SP 800-63B, 5.1.1.2).
+    /// Whether a password may be chosen. Any characters, no rules of composition, but none that is easy to guess (NIST SP
+    /// 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2). The inner result says what is wrong with it.
     ///
     /// # Errors
-    /// Says what is wrong with it.
-    pub fn check(password: &str) -> Result<(), PasswordProblem> {
+    /// When the server is too busy.
+    pub async fn check(&self, password: &str, rule: PasswordRule) -> Result<Result<(), PasswordProblem>, AppError> {
         if password.chars().any(char::is_control) {
-            return Err(PasswordProblem::Forbidden);
+            return Ok(Err(PasswordProblem::Forbidden));
         }
-        match normal(password).chars().count() {
-            ..MIN_LENGTH => Err(PasswordProblem::TooShort),
-            MIN_LENGTH..=MAX_LENGTH => Ok(()),
-            _ => Err(PasswordProblem::TooLong),
+        let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
+        let length = password.chars().count();
+        if length < rule.min_length() {
+            return Ok(Err(PasswordProblem::TooShort(rule.min_length())));
         }
+        if length > MAX_LENGTH {
+            return Ok(Err(PasswordProblem::TooLong));
+        }
+        // The estimate takes milliseconds, so it has its turn where the hashes have theirs.
+        let guessable = self.workers.run(move || is_guessable(&password, &rule)).await?;
+        Ok(if guessable { Err(PasswordProblem::Guessable) } else { Ok(()) })
+    }
+
+    /// Whether a right password should be hashed again, because this hash is weaker than a new one would be.
+    pub fn is_outdated(hash: &str) -> bool {
+        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        let params = PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok());
+        params.is_none_or(|params| cost(&params) != cost(hasher().params()))
     }
 
     /// The hash to store, as a PHC string.
@@ -102,8 +166,52 @@ fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
     Ok(hasher().hash_password(password.as_bytes())?.to_string())
 }
 
+/// Fewer than 10^8 guesses as `zxcvbn` counts, beside a second factor 10^6; or hardly more than words that belong to its
+/// owner.
+fn is_guessable(password: &str, rule: &PasswordRule) -> bool {
+    // Eight characters at random are 10^8 by that count.
+    let enough = if rule.beside_factor { zxcvbn::Score::Two } else { zxcvbn::Score::Three };
+    let words = rule.guesses();
+    let rest = words.iter().fold(password.to_lowercase(), |rest, word| rest.replace(word, ""));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    rest.chars().filter(|c| c.is_alphanumeric()).count() < OF_ITS_OWN
+        || zxcvbn::zxcvbn(password, &words).score() < enough
+}
+
 /// The same password typed on another keyboard is the same password (NIST SP 800-63B asks for NFKC or NFKD; NFC keeps
 /// what a person sees).
 fn normal(password: &str) -> String {
     password.nfc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_easy_to_guess_is_known() {
+        let rule = PasswordRule {
+            beside_factor: false,
+            words: vec!["Nora Nurse".into(), "nora@nurses.example".into(), "Riverside General Hospital".into()],
+        };
+        for (password, expected) in [
+            ("passwordpassword", true),
+            ("123456789012345", true),
+            ("qwertyuiopasdfghjkl", true),
+            ("aaaaaaaaaaaaaaaaaaaa", true),
+            ("iloveyouiloveyou", true),
+            ("Riverside General Hospital", true),
+            ("riversidegeneralhospital", true),
+            ("Riverside General Hospital 1", true),
+            ("nora@nurses.example", true),
+            ("NoraNurse NoraNurse", true),
+            ("correct horse battery", false),
+            ("a password for tests", false),
+            ("the kettle sings at dawn", false),
+            ("Nora hums in the laundry", false),
+            ("мой дядя самых честных правил", false),
+        ] {
+            assert_eq!(is_guessable(password, &rule), expected, "{password}");
+        }
+    }
 }

@@ -46,7 +46,9 @@ macro_rules! domains {
     };
 }
 
-domains! { access, accounts, hospitals, partner_keys, patients, sessions, staff, task_logs }
+domains! {
+    access, accounts, hospitals, invitations, partner_keys, passwords, patients, second_factors, sessions, staff, task_logs,
+}
 
 /// The schema of the API.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

@@ -10,6 +10,8 @@ pub enum Kind {
     Account,
     /// A hospital.
     Hospital,
+    /// An invitation to join a hospital.
+    Invitation,
     /// A key of a partner.
     PartnerKey,
     /// A patient.
@@ -23,13 +25,22 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] =
-        [Self::Account, Self::Hospital, Self::PartnerKey, Self::Patient, Self::Session, Self::Staff, Self::TaskLog];
+    const ALL: [Self; 8] = [
+        Self::Account,
+        Self::Hospital,
+        Self::Invitation,
+        Self::PartnerKey,
+        Self::Patient,
+        Self::Session,
+        Self::Staff,
+        Self::TaskLog,
+    ];
 
     const fn prefix(self) -> &'static str {
         match self {
             Self::Account => "acc",
             Self::Hospital => "hos",
+            Self::Invitation => "inv",
             Self::PartnerKey => "key",
             Self::Patient => "pat",
             Self::Session => "ses",
@@ -42,6 +53,7 @@ impl Kind {
         match self {
             Self::Account => "an account",
             Self::Hospital => "a hospital",
+            Self::Invitation => "an invitation",
             Self::PartnerKey => "a partner key",
             Self::Patient => "a patient",
             Self::Session => "a session",
@@ -124,6 +136,10 @@ id!(
 id!(
     /// The id of a hospital.
     HospitalId, Hospital
+);
+id!(
+    /// The id of an invitation.
+    InvitationId, Invitation
 );
 id!(
     /// The id of a key of a partner.

@@ -10,6 +10,7 @@ use sea_orm::{DbErr, QueryResult, Statement};
 
 use super::tx::{Tx, WriteTx, open_error, prepared};
 use crate::audit::{Entry, Known, Lane, Witness};
+use crate::error::AppError;
 use crate::kernel::{Clock, HospitalId};
 
 /// How the pool behaves.
@@ -137,6 +138,14 @@ impl Database {
     /// Leaves events that no answer waits for: nothing was given, and how long it takes must not tell why.
     pub(crate) fn leave(&self, entry: Entry) {
         self.lane.submit(entry).unwatched();
+    }
+
+    /// Writes events of what no viewer and no transaction of a hospital did.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when they are not durable.
+    pub(crate) async fn record(&self, entry: Entry) -> Result<(), AppError> {
+        self.lane.submit(entry).durable().await
     }
 
     /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in, and for

@@ -48,6 +48,8 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
             serde_json::json!({ "patientId": patient, "taskType": "OTHER", "description": "x", "idempotencyKey": "k" });
         clinician.mutate("createTaskLog", input, "taskLog { id }").await;
         app.admin(hospital).partner_key(serde_json::json!([])).await;
+        let input = serde_json::json!({ "email": "new@x.example", "name": "New", "role": "CLINICIAN" });
+        app.admin(hospital).mutate("inviteStaff", input, "invitation { id }").await;
         let input = serde_json::json!({ "email": hospital.clinician.email, "password": PASSWORD });
         app.anonymous().mutate("signIn", input, "refreshToken").await;
     }
@@ -70,6 +72,7 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
         "audit_seals",
         "hospitals",
         "idempotency_keys",
+        "invitations",
         "partner_keys",
         "patients",
         "refresh_tokens",
@@ -114,6 +117,8 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         format!("UPDATE task_logs SET notes = 'X', version = version + 1 WHERE hospital_id = '{theirs}'"),
         format!("UPDATE staff SET role = 'ADMIN' WHERE hospital_id = '{theirs}'"),
         format!("UPDATE sessions SET revoked_at = NULL WHERE hospital_id = '{theirs}'"),
+        format!("UPDATE invitations SET revoked_at = NULL WHERE hospital_id = '{theirs}'"),
+        format!("UPDATE hospitals SET second_factor_required = true WHERE id = '{theirs}'"),
     ] {
         let done = sqlx::query(AssertSqlSafe(sql.clone())).execute(&mut connection).await.unwrap();
         assert_eq!(done.rows_affected(), 0, "{sql}");
@@ -129,6 +134,11 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         "UPDATE hospitals SET name = 'X'".into(),
         "UPDATE accounts SET email = 'x@x.example'".into(),
         "SELECT password_hash FROM accounts".into(),
+        "SELECT factor_secret FROM accounts".into(),
+        "UPDATE accounts SET factor_since = NULL".into(),
+        "UPDATE invitations SET token_hash = token_hash".into(),
+        "UPDATE invitations SET role = 'ADMIN'".into(),
+        "DELETE FROM invitations".into(),
         "SELECT * FROM seaql_migrations".into(),
         "SELECT subject FROM attempts".into(),
         "DELETE FROM attempts".into(),
@@ -280,6 +290,9 @@ async fn the_doors_across_hospitals_are_these_and_belong_to_nobody_who_can_sign_
         door("audit_seal", "patient_logger_door"),
         door("audit_shape", "patient_logger_door"),
         door("context_door", "patient_logger_door"),
+        door("credentials_door", "patient_logger_door"),
+        door("reset_door", "patient_logger_door"),
+        door("reset_owner_door", "patient_logger_door"),
         door("schema_version", "patient_logger_owner"),
         door("sign_in_door", "patient_logger_door"),
     ];
@@ -317,6 +330,7 @@ async fn another_permissive_policy_opens_nothing() {
         "task_logs",
         "task_log_revisions",
         "idempotency_keys",
+        "invitations",
         "partner_keys",
         "refresh_tokens",
         "sessions",

@@ -11,21 +11,22 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("access", &[], &[]),
     ("packages", &[], &[]),
     ("redis", &[], &["redis"]),
-    ("config", &["database", "packages", "tenancy"], &[]),
+    ("config", &["database", "mail", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
     ("audit", &["error", "kernel"], &["sea_orm", "sqlx"]),
     ("tenancy", &["audit", "error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("keys", &[], &[]),
     ("auth", &["error", "kernel", "keys"], &[]),
+    ("mail", &["error"], &[]),
     ("graphql", &["access", "audit", "error", "kernel", "keys", "tenancy"], &[]),
     ("limits", &["error", "kernel", "keys", "redis"], &[]),
     (
         "domains",
-        &["access", "audit", "auth", "error", "graphql", "kernel", "keys", "limits", "redis", "tenancy"],
+        &["access", "audit", "auth", "error", "graphql", "kernel", "keys", "limits", "mail", "redis", "tenancy"],
         &["sea_orm", "entity"],
     ),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
-    ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "limits", "redis", "tenancy"], &[]),
+    ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "limits", "mail", "redis", "tenancy"], &[]),
     (
         "http",
         &["access", "app", "audit", "auth", "domains", "error", "graphql", "kernel", "limits", "packages", "tenancy"],
@@ -35,7 +36,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         "cli",
         &[
             "app", "auth", "config", "database", "domains", "error", "graphql", "http", "kernel", "keys", "limits",
-            "redis", "seed", "tenancy",
+            "mail", "redis", "seed", "tenancy",
         ],
         &["axum"],
     ),
@@ -68,7 +69,7 @@ const ACTS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "works outside of all hospitals",
         &["begin_outside_hospitals("],
-        &["src/tenancy/database.rs", "src/domains/accounts/service.rs", "src/domains/documents/mod.rs"],
+        &["src/tenancy/database.rs", "src/domains/accounts/credentials.rs", "src/domains/documents/mod.rs"],
         "take a HospitalScope; only sign-in happens before there is a hospital, and only documents belong to none",
     ),
     (

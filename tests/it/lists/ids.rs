@@ -1,6 +1,8 @@
 //! Ids: each finds its own object, and one of another hospital finds what no id finds.
 
-use patient_logger::kernel::{AccountId, HospitalId, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId};
+use patient_logger::kernel::{
+    AccountId, HospitalId, InvitationId, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId,
+};
 use sea_orm::sqlx::{self, PgConnection};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -54,7 +56,7 @@ async fn an_id_finds_its_object_again_whatever_its_kind() {
 }
 
 /// Where an id can be given: the kind that is wanted there, and a document that gives `$id` there.
-const ID_PLACES: [(&str, &str, &str); 18] = [
+const ID_PLACES: [(&str, &str, &str); 21] = [
     ("Query.node(id)", "", "query($id: ID!) { node(id: $id) { __typename id } }"),
     ("Query.nodes(ids)", "", "query($id: ID!) { nodes(ids: [$id]) { __typename id } }"),
     ("Query.patient(id)", "pat", "query($id: ID!) { patient(id: $id) { id mrn taskLogs { totalCount } } }"),
@@ -141,6 +143,24 @@ const ID_PLACES: [(&str, &str, &str); 18] = [
         session { id } userErrors { code message field } } }",
     ),
     (
+        "RevokeInvitationInput.id",
+        "inv",
+        "mutation($id: ID!) { revokeInvitation(input: { id: $id }) {
+        invitation { id } userErrors { code message field } } }",
+    ),
+    (
+        "StartPasswordResetInput.staffId",
+        "stf",
+        "mutation($id: ID!) { startPasswordReset(input: { staffId: $id }) {
+        staff { id } userErrors { code message field } } }",
+    ),
+    (
+        "ResetSecondFactorInput.staffId",
+        "stf",
+        "mutation($id: ID!) { resetSecondFactor(input: { staffId: $id }) {
+        staff { id } userErrors { code message field } } }",
+    ),
+    (
         "SwitchContextInput.staffId",
         "stf",
         "mutation($id: ID!) { switchContext(input: { staffId: $id }) {
@@ -161,7 +181,7 @@ async fn everything(superuser: &mut PgConnection) -> Vec<String> {
         UNION ALL SELECT 's' || t::text FROM staff t UNION ALL SELECT 'p' || t::text FROM patients t
         UNION ALL SELECT 'l' || t::text FROM task_logs t UNION ALL SELECT 'r' || t::text FROM task_log_revisions t
         UNION ALL SELECT 'k' || t::text FROM idempotency_keys t UNION ALL SELECT 'e' || t::text FROM sessions t
-        UNION ALL SELECT 't' || t::text FROM refresh_tokens t ORDER BY 1";
+        UNION ALL SELECT 't' || t::text FROM refresh_tokens t UNION ALL SELECT 'i' || t::text FROM invitations t ORDER BY 1";
     sqlx::query_scalar(sql).fetch_all(superuser).await.unwrap()
 }
 
@@ -190,6 +210,11 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
         sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(world.two.id.0).fetch_one(superuser).await.unwrap()
     };
     world.app.admin(&world.two).partner_key(json!([])).await;
+    let invite = async |admin: Actor| {
+        let input = json!({ "email": "new@x.example", "name": "New", "role": "CLINICIAN" });
+        admin.mutate("inviteStaff", input, "invitation { id }").await["invitation"]["id"].as_str().unwrap().to_owned()
+    };
+    let (own_invitation, their_invitation) = (invite(world.admin()).await, invite(world.app.admin(&world.two)).await);
     let viewer = world.admin().partner_key(json!([])).await.ask("{ viewer { id } }").await;
     let own_key = viewer.data()["viewer"]["id"].as_str().unwrap().to_owned();
     let new = Uuid::now_v7();
@@ -221,6 +246,7 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
             SessionId(new).to_string(),
             world.one.colleague.session.to_string(),
         ),
+        ("inv", their_invitation, InvitationId(new).to_string(), own_invitation),
     ];
     let nouns = [
         ("pat", "a patient"),
@@ -229,6 +255,7 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
         ("hos", "a hospital"),
         ("key", "a partner key"),
         ("ses", "a session"),
+        ("inv", "an invitation"),
     ];
     let noun = |kind: &str| nouns.iter().find(|(prefix, _)| *prefix == kind).unwrap().1;
     let before = everything(&mut superuser).await;

@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{Actor, TestDatabase};
+use super::{Actor, MailServer, TestDatabase};
 
 /// The password of everybody.
 pub const PASSWORD: &str = "a password for tests";
@@ -25,6 +25,7 @@ const LIFETIMES: Lifetimes = Lifetimes { access_token: Duration::from_secs(600),
 pub struct TestApp {
     pub app: Arc<App>,
     pub database: TestDatabase,
+    pub mail: MailServer,
     pub url: String,
     options: AppOptions,
     now: Arc<Mutex<DateTime<Utc>>>,
@@ -125,14 +126,16 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, options.clone()).unwrap());
+        let mail = MailServer::start().await;
+        let mailed = AppOptions { mailer: mail.mailer(), ..options.clone() };
+        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, mailed).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
         tokio::spawn(serve(listener, state, limits, std::future::pending()));
-        Self { app, database, url, options, now, hospitals: AtomicU32::new(0) }
+        Self { app, database, mail, url, options, now, hospitals: AtomicU32::new(0) }
     }
 
     /// The time that the server believes it is.

@@ -5,6 +5,7 @@ mod app;
 mod cluster;
 mod events;
 mod generator;
+mod mail;
 mod redis;
 
 pub use actor::{Actor, Answer, user_errors, with};
@@ -12,4 +13,5 @@ pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use events::Event;
 pub use generator::{Document, Generator};
+pub use mail::MailServer;
 pub use redis::{RedisServer, until};
