@@ -146,6 +146,9 @@ pub struct ServeSettings {
     /// How letters are sent
     #[command(flatten)]
     pub mail: MailSettings,
+    /// Whether reads leave events in the audit trail. Changes, sign-ins and refusals always do. Off is for measuring
+    #[arg(long, env = "AUDIT_READS", default_value = "on")]
+    pub audit_reads: Switch,
     /// Longest time for one request, in seconds
     #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub request_timeout: u64,

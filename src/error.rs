@@ -179,6 +179,14 @@ fn busy(error: &DbErr) -> AppError {
     }
 }
 
+/// Names an error for the log, without what it quotes of a row.
+pub(crate) fn describe_sqlx(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => describe(database.as_ref()),
+        other => other.to_string(),
+    }
+}
+
 /// Whole seconds after which `wait` is over, at least one (RFC 9110, 10.2.3).
 pub fn seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000).max(1).try_into().unwrap_or(u64::MAX)

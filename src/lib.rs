@@ -6,13 +6,14 @@
 //! | [`kernel`], [`error`] | plain types | kernel |
 //! | [`config`] | every setting | the rooms whose options it makes |
 //! | [`database`], [`packages`] | where PostgreSQL comes from | config |
+//! | [`audit`] | the audit trail: events, how they become durable, the chain over them | kernel, error |
 //! | [`redis`] | what servers share and may forget; a help, never a need | nothing of ours |
-//! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
+//! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error, audit |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`keys`] | what signs and seals: the key file, rotation | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error, keys |
 //! | [`mail`] | letters to people | error |
-//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy, keys |
+//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, audit, tenancy, keys |
 //! | [`limits`] | token buckets: what one may spend | kernel, error, keys, redis |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding, registered documents | kernel, auth, the tables through the owner role |
@@ -25,11 +26,13 @@
 //! # The way of a request
 //! `http` reads bounded bytes, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
 //! scans, parses and decides the document by the labels of the schema (`access`), `limits` charges what it may cost, the
-//! reduced document runs: `query.rs`, `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a
-//! null and an error at each refused path.
+//! reduced document runs: `query.rs`, `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row
+//! level security. The answer gets a null and an error at each refused path, and leaves when `audit` says that what it shows
+//! is recorded.
 
 pub mod access;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod config;

@@ -25,6 +25,7 @@ mod m20261120_000007_sessions;
 mod m20261120_000008_credentials;
 mod m20261120_000009_attempts;
 mod m20261120_000010_documents;
+mod m20261120_000011_audit;
 mod wall;
 
 /// Every migration, in the order in which they run.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000008_credentials::Migration),
             Box::new(m20261120_000009_attempts::Migration),
             Box::new(m20261120_000010_documents::Migration),
+            Box::new(m20261120_000011_audit::Migration),
         ]
     }
 }

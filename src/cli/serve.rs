@@ -98,7 +98,11 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
         true => Some(load_demo(store.owner_url()?, clock.now()).await?),
         false => None,
     };
-    let database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
+    let mut database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
+    if settings.audit_reads == Switch::Off {
+        tracing::warn!("AUDIT_READS=off: nobody will know who read what");
+        database = database.without_audit_of_reads();
+    }
     let mailer = mailer(settings)?;
     let lifetimes = Lifetimes {
         access_token: Duration::from_secs(settings.access_token_lifetime * 60),

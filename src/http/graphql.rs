@@ -4,7 +4,6 @@
 //! run. It runs in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
 //! unknown state.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,13 +19,16 @@ use tracing::Instrument;
 
 use super::accept::MediaType;
 use super::answer::{Answer, set_code};
+use super::ending::ending;
 use super::{HttpState, PeerAddress, RequestId, client, origin, plain};
-use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED, fields_of};
+use crate::access::{UNAUTHENTICATED, VALIDATION_FAILED, fields_of};
 use crate::app::App;
+use crate::audit::{Ending, Receipt, RequestContext};
 use crate::auth::PartnerKey;
 use crate::domains;
 use crate::domains::documents::{DocumentHash, FoundDocument};
 use crate::error::{AppError, ErrorCode};
+use crate::graphql::Decided;
 use crate::kernel::{Client, Viewer};
 use crate::limits::Charge;
 use crate::tenancy::HospitalScope;
@@ -67,7 +69,7 @@ struct PersistedQuery {
 /// A request that may run as soon as it is paid for.
 struct Prepared {
     document: FoundDocument,
-    plan: Arc<Plan>,
+    plan: Arc<Decided>,
     variables: Variables,
     shows_cost: bool,
 }
@@ -97,28 +99,33 @@ pub(super) async fn handle(
     let address =
         peer.map(|Extension(PeerAddress(peer))| client::address(peer, &parts.headers, &state.trusted_proxies));
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let client = Client::new(user_agent, address);
+    let context = RequestContext { id, client: Client::new(user_agent, address), ..RequestContext::default() };
     let body = match read(body, state.max_body_bytes).await {
         Ok(body) => body,
         Err(response) => return response,
     };
     // Asked when everything is there and the document runs next: who sends a body slowly must not outlive the session.
-    let viewer = match viewer(&state.app, &parts.headers, address).await {
+    let viewer = match viewer(&state.app, &parts.headers, &context).await {
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),
     };
-    let prepared = prepare(&state.app, viewer.as_ref(), &body).await;
+    let prepared = prepare(&state.app, viewer.as_ref(), &context, &body).await;
     // What cannot run has cost something too.
     let cost = prepared.as_ref().map_or(1, |prepared| prepared.plan.cost());
-    let charge = match state.app.cost_limits.charge(viewer.as_ref(), &client, cost).await {
+    let charge = match state.app.cost_limits.charge(viewer.as_ref(), &context.client, cost).await {
         Ok(charge) => charge,
         Err(error) => return Answer::refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id),
     };
-    let answer = match prepared {
-        Ok(prepared) => execute(&state, viewer, client, prepared, charge).await,
+    let (answer, receipt) = match prepared {
+        Ok(prepared) => execute(&state, viewer, context, prepared, charge).await,
         Err(refusal) => refusal,
     };
-    answer.write(media, id)
+    // Written while its events are.
+    let written = answer.write(media, id);
+    match receipt.durable().await {
+        Ok(()) => written,
+        Err(error) => Answer::refused_by(StatusCode::SERVICE_UNAVAILABLE, &error).write(media, id),
+    }
 }
 
 /// `application/json`, in UTF-8 if it says so.
@@ -131,14 +138,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Who sends the request; `None` without a credential. A credential that does not hold is refused, so that nobody takes
 /// an answer for strangers for the own.
-async fn viewer(app: &App, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Option<Viewer>, Answer> {
+async fn viewer(app: &App, headers: &HeaderMap, context: &RequestContext) -> Result<Option<Viewer>, Answer> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let credential = value.to_str().ok().and_then(|value| {
         let (scheme, credential) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
     });
     let held = match credential {
-        Some(key) if PartnerKey::is_meant(key) => app.partner_keys.verify(key, address).await,
+        Some(key) if PartnerKey::is_meant(key) => app.partner_keys.verify(key, context).await,
         Some(token) => app.sessions.viewer(token).await,
         None => Ok(None),
     };
@@ -184,17 +191,26 @@ fn hash(sent: Option<PersistedQuery>) -> Result<Option<DocumentHash>, AppError> 
 }
 
 /// Reads, finds and decides a document. Nothing runs yet.
-async fn prepare(app: &App, viewer: Option<&Viewer>, body: &[u8]) -> Result<Prepared, Answer> {
-    let bad_request = |error: AppError| Answer::refused_by(StatusCode::BAD_REQUEST, &error);
+async fn prepare(
+    app: &App,
+    viewer: Option<&Viewer>,
+    context: &RequestContext,
+    body: &[u8],
+) -> Result<Prepared, (Answer, Receipt)> {
+    let bad_request = |error: AppError| unrecorded(Answer::refused_by(StatusCode::BAD_REQUEST, &error));
     let Params { query, operation_name, variables, extensions } = params(body).map_err(bad_request)?;
     let Extensions { persisted_query, cost: shows_cost } = extensions.unwrap_or_default();
     let hash = hash(persisted_query).map_err(bad_request)?;
     let document = app.persisted.find(query, hash).await.map_err(bad_request)?;
     let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
     let plan = app.documents.prepare(&document.text, operation_name.as_deref(), &variables, &app.caller(viewer));
-    let plan = plan.map_err(|error| Answer::Refused(StatusCode::BAD_REQUEST, vec![error]))?;
-    if plan.operation() == OperationType::Mutation && viewer.is_some_and(Viewer::only_reads) {
-        return Err(Answer::refused_by(StatusCode::FORBIDDEN, &AppError::only_reads()));
+    let plan = plan.map_err(|error| unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, vec![error])))?;
+    if plan.operation() == OperationType::Mutation
+        && let Some(viewer) = viewer.filter(|viewer| viewer.only_reads())
+    {
+        let ending = Ending { is_mutation: true, asks: true, ..Ending::default() };
+        let receipt = scope(app, viewer.clone(), &of_plan(context, &plan)).leave_events(ending);
+        return Err((Answer::refused_by(StatusCode::FORBIDDEN, &AppError::only_reads()), receipt));
     }
     Ok(Prepared { document, plan, variables, shows_cost })
 }
@@ -202,31 +218,39 @@ async fn prepare(app: &App, viewer: Option<&Viewer>, body: &[u8]) -> Result<Prep
 async fn execute(
     state: &HttpState,
     viewer: Option<Viewer>,
-    client: Client,
+    context: RequestContext,
     prepared: Prepared,
     charge: Charge,
-) -> Answer {
-    let running = tokio::spawn(run(state.app.clone(), prepared, viewer, client, charge).in_current_span());
+) -> (Answer, Receipt) {
+    let running = tokio::spawn(run(state.app.clone(), prepared, viewer, context, charge).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
             let message = "Something went wrong on our side. Give us the requestId and we will find out what.";
-            Answer::refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message)
+            unrecorded(Answer::refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message))
         }
         // The task goes on to its end, which the timeouts of the database bound.
         Err(_) => {
             let message = "The answer took too long. Ask for less, or again later.";
-            Answer::refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message)
+            unrecorded(Answer::refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message))
         }
     }
 }
 
-async fn run(app: Arc<App>, prepared: Prepared, viewer: Option<Viewer>, client: Client, charge: Charge) -> Answer {
+/// Runs the document. The answer must not leave before the receipt says that what it shows is recorded.
+async fn run(
+    app: Arc<App>,
+    prepared: Prepared,
+    viewer: Option<Viewer>,
+    context: RequestContext,
+    charge: Charge,
+) -> (Answer, Receipt) {
     let Prepared { document, plan, variables, shows_cost } = prepared;
-    let scope = viewer.map(|viewer| Arc::new(HospitalScope::new(app.database.clone(), app.clock.clone(), viewer)));
+    let context = of_plan(&context, &plan);
+    let scope = viewer.map(|viewer| Arc::new(scope(&app, viewer, &context)));
     let mut response = match plan.request(variables) {
         Some(request) => {
-            let mut request = request.data(client);
+            let mut request = request.data(context);
             if let Some(scope) = &scope {
                 request = domains::loaders(request.data(scope.clone()).data(app.explainer.clone()), scope);
             }
@@ -239,17 +263,36 @@ async fn run(app: Arc<App>, prepared: Prepared, viewer: Option<Viewer>, client: 
     if !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.truncate(FAULTS_TOLD);
         response.errors.iter_mut().for_each(|error| set_code(error, VALIDATION_FAILED));
-        return Answer::Refused(StatusCode::BAD_REQUEST, response.errors);
+        return unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, response.errors));
     }
     plan.patch(&mut response);
-    if let Some(scope) = scope
-        && let Err(error) = scope.close().await
-    {
-        tracing::warn!(%error, "a snapshot did not end well");
+    let mut receipt = Receipt::nothing();
+    if let Some(scope) = scope {
+        // Handed over first: the snapshot ends while the events are written.
+        let asks = app.documents.asks_for_more_than_sign_in(&plan);
+        receipt = scope.leave_events(ending(plan.operation(), asks, &response));
+        if let Err(error) = scope.close().await {
+            tracing::warn!(%error, "a snapshot did not end well");
+        }
     }
     app.persisted.ran(&document, plan.operation_name(), app.clock.now());
     if shows_cost {
         response.extensions.insert("cost".into(), cost);
     }
-    Answer::of(response)
+    (Answer::of(response), receipt)
+}
+
+/// The request, with what its document asks for.
+fn of_plan(context: &RequestContext, plan: &Decided) -> RequestContext {
+    let operation = plan.operation_name().map(ToOwned::to_owned);
+    RequestContext { operation, shape: Some(plan.shape.clone()), ..context.clone() }
+}
+
+fn scope(app: &App, viewer: Viewer, context: &RequestContext) -> HospitalScope {
+    HospitalScope::new(app.database.clone(), app.clock.clone(), viewer, context.clone())
+}
+
+/// An answer of which the audit trail says nothing: nothing ran, and nobody's data is in it.
+fn unrecorded(answer: Answer) -> (Answer, Receipt) {
+    (answer, Receipt::nothing())
 }

@@ -12,6 +12,7 @@ mod accept;
 mod answer;
 mod bounded;
 mod client;
+mod ending;
 pub mod graphiql;
 mod graphql;
 mod health;

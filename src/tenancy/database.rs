@@ -9,7 +9,9 @@ use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
 use sea_orm::{DbErr, QueryResult, Statement};
 
 use super::tx::{Tx, WriteTx, open_error, prepared};
-use crate::kernel::HospitalId;
+use crate::audit::{Entry, Known, Lane, Witness};
+use crate::error::AppError;
+use crate::kernel::{Clock, HospitalId};
 
 /// How the pool behaves.
 #[derive(Clone, Debug)]
@@ -30,6 +32,9 @@ pub struct Database {
     pool: PgPool,
     statement_timeout: Duration,
     statements: Counter,
+    known: Arc<Known>,
+    lane: Lane,
+    audits_reads: bool,
 }
 
 /// Counts statements sent to the database.
@@ -65,6 +70,12 @@ pub enum NotSafe {
         /// What is wrong with it.
         why: String,
     },
+    /// A commit would not wait for the disk.
+    #[error(
+        "synchronous_commit is off for this role, so an answer could leave before its audit event is durable. Run \
+         `ALTER ROLE ... SET synchronous_commit = on` as an administrator, for the role that DATABASE_URL names"
+    )]
+    NotDurable,
     /// Tables without a wall.
     #[error(
         "row level security is not enabled and forced on: {0}. Run `patient-logger migrate`; if that does not help, \
@@ -99,11 +110,42 @@ impl Database {
             .max_connections(settings.pool_size)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
-        let database = Self { pool, statement_timeout: settings.statement_timeout, statements: Counter::default() };
+        // A connection of its own: the events of answers must not wait behind requests for one of the pool.
+        let known = Arc::new(Known::default());
+        let lane = Lane::open(options.application_name("patient-logger-audit"), known.clone()).await?;
+        let (statement_timeout, statements) = (settings.statement_timeout, Counter::default());
+        let database = Self { pool, statement_timeout, statements, known, lane, audits_reads: true };
         database.check().await?;
         Ok(database)
+    }
+
+    /// The same database, where reads leave no events. Changes, sign-ins and refusals still do.
+    pub fn without_audit_of_reads(self) -> Self {
+        Self { audits_reads: false, ..self }
+    }
+
+    pub(super) fn audits_reads(&self) -> bool {
+        self.audits_reads
+    }
+
+    /// Takes the events that no transaction of a change holds.
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    /// Leaves events that no answer waits for: nothing was given, and how long it takes must not tell why.
+    pub(crate) fn leave(&self, entry: Entry) {
+        self.lane.submit(entry).unwatched();
+    }
+
+    /// Writes events of what no viewer and no transaction of a hospital did.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when they are not durable.
+    pub(crate) async fn record(&self, entry: Entry) -> Result<(), AppError> {
+        self.lane.submit(entry).durable().await
     }
 
     /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in, and for
@@ -114,7 +156,16 @@ impl Database {
 
     /// Opens a transaction in the hospital that a credential names, to look whether it holds.
     pub(crate) async fn begin_for_credential(&self, hospital: HospitalId) -> Result<WriteTx, DbErr> {
-        self.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", hospital.0).await.map(WriteTx)
+        self.begin_write(hospital, None).await
+    }
+
+    pub(super) async fn begin_write(
+        &self,
+        hospital: HospitalId,
+        witness: Option<(Arc<Witness>, Clock)>,
+    ) -> Result<WriteTx, DbErr> {
+        let tx = self.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", hospital.0).await?;
+        Ok(WriteTx { tx, witness, known: self.known.clone() })
     }
 
     /// Asks about a credential with one statement that enters the hospital by itself, or goes through a door, and so needs no
@@ -179,8 +230,9 @@ impl Database {
         }
     }
 
-    /// Ends all connections.
+    /// Writes the events that wait, and ends all connections.
     pub async fn close(&self) {
+        self.lane.close().await;
         self.pool.close().await;
     }
 
@@ -195,6 +247,15 @@ impl Database {
             return Err(NotSafe::PowerfulRole { role: role.try_get("role")?, why });
         }
         self.ready().await?;
+        let setting =
+            |name: &'static str| sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&self.pool);
+        let (commit, fsync): (String, String) = (setting("synchronous_commit").await?, setting("fsync").await?);
+        if commit == "off" {
+            return Err(NotSafe::NotDurable);
+        }
+        if fsync == "off" {
+            tracing::warn!("PostgreSQL runs with fsync = off: a loss of power may lose changes and audit events");
+        }
         let open: Vec<String> = sqlx::query_scalar(OPEN_TABLES).fetch_all(&self.pool).await?;
         if !open.is_empty() {
             return Err(NotSafe::OpenTables(open.join(", ")));

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::support::{Actor, TestDatabase, scratch};
 
 /// The program with a home of its own, and nothing else in its environment.
-fn program(home: &Path) -> Command {
+pub fn program(home: &Path) -> Command {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_patient-logger"));
     command
@@ -33,7 +33,7 @@ fn program(home: &Path) -> Command {
 }
 
 /// An empty home, where the programs of PostgreSQL are at hand: installed, or downloaded as for all tests.
-fn home(name: &str) -> PathBuf {
+pub fn home(name: &str) -> PathBuf {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let packages = Packages { cache_dir: tmp.join("packages"), registry: None, downloads: true };
     let seed = embedded::Options { durable: false, ..embedded::Options::new(tmp.join("cluster-seed"), packages) };
@@ -52,15 +52,15 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A program that serves.
-struct Serving {
+pub struct Serving {
     child: Child,
-    url: String,
+    pub url: String,
     /// What it printed up to its last line of greeting.
     greeting: String,
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut greeting = String::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
@@ -79,14 +79,14 @@ impl Serving {
         Self { child, url, greeting }
     }
 
-    async fn sign_in(&self, email: &str, password: &str, hospital: &str) -> Actor {
+    pub async fn sign_in(&self, email: &str, password: &str, hospital: &str) -> Actor {
         let input = json!({ "email": email, "password": password, "hospital": hospital });
         let payload = Actor::new(&self.url, None).mutate("signIn", input, "accessToken").await;
         Actor::new(&self.url, Some(payload["accessToken"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()))
     }
 
     /// Asks it to stop, as a service manager does, and gives its exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub fn stop(mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -287,6 +287,7 @@ fn a_setting_that_does_not_fit_ends_the_start_with_its_name() {
         (vec![("CORS_ORIGINS", "https://ward.example,https://ward.example/page")], "CORS_ORIGINS"),
         (vec![("CORS_ORIGINS", "ward.example")], "CORS_ORIGINS"),
         (vec![("GRAPHIQL", "maybe")], "GRAPHIQL"),
+        (vec![("AUDIT_READS", "some")], "AUDIT_READS"),
         (vec![("DEMO_DATA", "")], "DEMO_DATA"),
         (vec![("LOG_FORMAT", "xml")], "LOG_FORMAT"),
         (vec![("LOG", "patient_logger=loud")], "LOG"),

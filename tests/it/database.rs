@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::support::{Hospital, PASSWORD, TestApp, TestDatabase};
 
-/// Tables that belong to no hospital: every hospital reads the same rows, and the server's role writes none.
-const GLOBAL: [&str; 1] = ["documents"];
+/// Tables that belong to no hospital: names of the schema, how far the chain of the audit trail is, documents.
+const GLOBAL: [&str; 4] = ["audit_retired", "audit_shapes", "audit_state", "documents"];
 
 /// Every table of hospitals that the server's role can read something of.
 async fn readable_tables(app: &mut PgConnection) -> Vec<String> {
@@ -53,6 +53,9 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
         let input = serde_json::json!({ "email": hospital.clinician.email, "password": PASSWORD });
         app.anonymous().mutate("signIn", input, "refreshToken").await;
     }
+    let mut connection = app.database.app().await;
+    sqlx::query("SELECT audit_seal(1000)").execute(&mut connection).await.unwrap();
+    sqlx::query("SELECT audit_post(1000)").execute(&mut connection).await.unwrap();
     hospitals
 }
 
@@ -64,6 +67,9 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     let tables = readable_tables(&mut connection).await;
     let expected = [
         "accounts",
+        "audit_events",
+        "audit_patients",
+        "audit_seals",
         "hospitals",
         "idempotency_keys",
         "invitations",
@@ -139,6 +145,22 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         "UPDATE sessions SET staff_id = staff_id".into(),
         "UPDATE sessions SET absolute_expires_at = now()".into(),
         "UPDATE refresh_tokens SET hash = hash".into(),
+        "UPDATE audit_events SET actor_id = gen_random_uuid()".into(),
+        "DELETE FROM audit_events".into(),
+        "TRUNCATE audit_events".into(),
+        "INSERT INTO audit_events SELECT * FROM audit_events".into(),
+        "INSERT INTO audit_shapes VALUES (gen_random_uuid(), '{}', '{}')".into(),
+        "UPDATE audit_shapes SET fields = '{}'".into(),
+        "DELETE FROM audit_shapes".into(),
+        "UPDATE audit_seals SET no = no".into(),
+        "INSERT INTO audit_seals SELECT * FROM audit_seals".into(),
+        "DELETE FROM audit_patients".into(),
+        "INSERT INTO audit_patients SELECT * FROM audit_patients".into(),
+        "UPDATE audit_state SET sealed_xid = 0".into(),
+        "INSERT INTO audit_retired VALUES ('2026-11-01', now())".into(),
+        "SELECT * FROM audit_events_2026_03".into(),
+        "DELETE FROM audit_events_2026_03".into(),
+        "DROP TABLE audit_events_2026_03".into(),
         "DELETE FROM sessions".into(),
         "DELETE FROM patients".into(),
         "DELETE FROM task_logs".into(),
@@ -189,7 +211,7 @@ async fn every_table_of_a_hospital_has_the_wall() {
     let gaps: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname || ': ' || problem FROM pg_class c CROSS JOIN LATERAL (VALUES
              ('row security is not enabled and forced', c.relrowsecurity AND c.relforcerowsecurity),
-             ('no restrictive policy compares the hospital', EXISTS (
+             ('no restrictive policy compares the hospital', c.relispartition OR EXISTS (
                  SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd = '*'
                  AND pg_get_expr(p.polqual, c.oid) LIKE '%app.current_hospital_id%')
                  -- What the server reaches through doors alone needs no wall.
@@ -197,6 +219,12 @@ async fn every_table_of_a_hospital_has_the_wall() {
              ('the wall does not bind the server''s role', NOT EXISTS (
                  SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
                  AND NOT ('patient_logger_app'::regrole = ANY (p.polroles)))),
+             ('it holds rows of a hospital', c.relname <> ALL ($1) OR NOT EXISTS (
+                 SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'hospital_id')),
+             ('a partition is open to somebody by itself', NOT c.relispartition OR NOT EXISTS (
+                 SELECT FROM pg_roles r WHERE r.rolname LIKE 'patient_logger_%' AND r.oid <> c.relowner
+                 AND (has_any_column_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE')
+                      OR has_table_privilege(r.oid, c.oid, 'DELETE, TRUNCATE')))),
              ('the server''s role may empty it', NOT has_table_privilege('patient_logger_app', c.oid, 'TRUNCATE')),
              ('the server''s role may delete from it', NOT has_table_privilege('patient_logger_app', c.oid, 'DELETE')),
              ('the server''s role may refer to it', NOT has_table_privilege('patient_logger_app', c.oid, 'REFERENCES')),
@@ -255,6 +283,12 @@ async fn the_doors_across_hospitals_are_these_and_belong_to_nobody_who_can_sign_
         door("account_door", "patient_logger_door"),
         door("attempt_door", "patient_logger_door"),
         door("attempt_end_door", "patient_logger_door"),
+        door("audit_append", "patient_logger_door"),
+        door("audit_hospitals", "patient_logger_door"),
+        door("audit_partitions", "patient_logger_owner"),
+        door("audit_post", "patient_logger_door"),
+        door("audit_seal", "patient_logger_door"),
+        door("audit_shape", "patient_logger_door"),
         door("context_door", "patient_logger_door"),
         door("credentials_door", "patient_logger_door"),
         door("reset_door", "patient_logger_door"),
@@ -264,7 +298,9 @@ async fn the_doors_across_hospitals_are_these_and_belong_to_nobody_who_can_sign_
     ];
     assert_eq!(described, expected);
     for row in doors {
-        assert_eq!(row.get::<&str, _>("settings"), "{\"search_path=pg_catalog, pg_temp\"}");
+        let settings: &str = row.get("settings");
+        let settings = settings.replace(",TimeZone=UTC", "");
+        assert_eq!(settings, "{\"search_path=pg_catalog, pg_temp\"}");
         assert!(!row.get::<bool, _>("open"));
     }
     let immutable: Vec<String> = sqlx::query_scalar(
@@ -284,6 +320,9 @@ async fn another_permissive_policy_opens_nothing() {
     let mut superuser = app.database.superuser().await;
     let mut connection = app.database.app().await;
     for table in [
+        "audit_events",
+        "audit_patients",
+        "audit_seals",
         "hospitals",
         "accounts",
         "patients",

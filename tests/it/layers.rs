@@ -13,22 +13,23 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("redis", &[], &["redis"]),
     ("config", &["database", "mail", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
-    ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
+    ("audit", &["error", "kernel"], &["sea_orm", "sqlx"]),
+    ("tenancy", &["audit", "error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("keys", &[], &[]),
     ("auth", &["error", "kernel", "keys"], &[]),
     ("mail", &["error"], &[]),
-    ("graphql", &["access", "error", "kernel", "keys", "tenancy"], &[]),
+    ("graphql", &["access", "audit", "error", "kernel", "keys", "tenancy"], &[]),
     ("limits", &["error", "kernel", "keys", "redis"], &[]),
     (
         "domains",
-        &["access", "auth", "error", "graphql", "kernel", "keys", "limits", "mail", "redis", "tenancy"],
+        &["access", "audit", "auth", "error", "graphql", "kernel", "keys", "limits", "mail", "redis", "tenancy"],
         &["sea_orm", "entity"],
     ),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "keys", "limits", "mail", "redis", "tenancy"], &[]),
     (
         "http",
-        &["access", "app", "auth", "domains", "error", "kernel", "limits", "packages", "tenancy"],
+        &["access", "app", "audit", "auth", "domains", "error", "graphql", "kernel", "limits", "packages", "tenancy"],
         &["axum", "hyper"],
     ),
     (
@@ -55,7 +56,7 @@ const ACTS: &[(&str, &[&str], &[&str], &str)] = &[
     (
         "opens a connection",
         &["PgConnection::connect", "PgPoolOptions", ".connect().await", ".connect_with(", "from_sqlx_postgres_pool"],
-        &["src/tenancy/database.rs", "src/database/mod.rs", "src/seed/writer.rs"],
+        &["src/audit/lane.rs", "src/tenancy/database.rs", "src/database/mod.rs", "src/seed/writer.rs"],
         "take a Tx or a HospitalScope: outside of them no hospital is set",
     ),
     (

@@ -24,6 +24,7 @@ mod packages;
 mod partner_keys;
 mod passwords;
 mod patients;
+mod recorded;
 mod redis;
 mod rights;
 mod schema;

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::repo::DoorRow;
 use super::service::Place;
+use crate::audit::Who;
 use crate::auth::PasswordRule;
-use crate::kernel::{AccountId, HospitalId, StaffId};
+use crate::kernel::{AccountId, HospitalId};
 
 /// An account, what opens it, and where it works. Without `Debug`: it has hashes and secrets.
 #[derive(Clone)]
@@ -96,7 +97,7 @@ impl Account {
     }
 
     /// Where it works, for ending what it has open there.
-    pub(in crate::domains) fn staff(&self) -> Vec<(HospitalId, StaffId)> {
-        self.places.iter().map(|place| (place.hospital_id, place.staff_id)).collect()
+    pub(in crate::domains) fn staff(&self) -> Vec<Who> {
+        self.places.iter().map(Place::who).collect()
     }
 }

@@ -8,12 +8,13 @@ use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
 use super::account::{Account, Factor, Opens, Password};
 use super::repo;
+use crate::audit::{AuditAction, AuditOutcome, Entry, RequestContext, Who};
 use crate::auth::{PasswordProblem, PasswordRule, Passwords, RecoveryCode, ResetToken, SecondFactor};
 use crate::domains::attempts::{Attempts, Guess};
 use crate::domains::staff;
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{AccountId, Client, Clock, StaffId, text};
+use crate::kernel::{AccountId, Clock, StaffId, text};
 use crate::keys::Sealer;
 use crate::tenancy::{Database, HospitalScope, Tx};
 
@@ -86,17 +87,17 @@ impl Credentials {
     pub(in crate::domains) async fn password_is(
         &self,
         email: &str,
-        client: &Client,
+        request: &RequestContext,
         password: &str,
     ) -> Result<Account, Fail> {
-        self.guess(email, client, password, Guessed::Right).await
+        self.guess(email, request, password, Guessed::Right).await
     }
 
     /// Whether somebody has all that opens an account: the password and, if there is a second factor, a code.
     pub(in crate::domains) async fn prove(
         &self,
         email: &str,
-        client: &Client,
+        request: &RequestContext,
         password: &str,
         code: Option<&str>,
     ) -> Result<Proof, Fail> {
@@ -113,7 +114,7 @@ impl Credentials {
             }
             Guessed::Right(Proof::Whole(Box::new(Proven { account, left })))
         };
-        let mut proof = self.guess(email, client, password, check).await?;
+        let mut proof = self.guess(email, request, password, check).await?;
         if let Proof::Whole(proven) = &mut proof
             && Passwords::is_outdated(&proven.left.password_hash)
             && let Ok(hash) = self.passwords.hash(password).await
@@ -128,13 +129,14 @@ impl Credentials {
     async fn guess<T>(
         &self,
         email: &str,
-        client: &Client,
+        request: &RequestContext,
         password: &str,
         check: impl FnOnce(Account) -> Guessed<T>,
     ) -> Result<T, Fail> {
         let address = text::address(email).ok();
         let turn = self.passwords.turn()?;
-        let attempt = self.attempts.begin(Guess::Password, address.as_deref().unwrap_or(email), client).await?;
+        let attempt =
+            self.attempts.begin(Guess::Password, address.as_deref().unwrap_or(email), &request.client).await?;
         let account = match &address {
             Some(address) => self.find(address).await?,
             // Nobody has it.
@@ -148,6 +150,7 @@ impl Credentials {
                 return Err(fault.into());
             }
         };
+        let known = account.clone();
         match account.filter(|_| matches).map_or(Guessed::Wrong, check) {
             Guessed::Right(found) => {
                 attempt.succeeded().await?;
@@ -159,9 +162,35 @@ impl Credentials {
             }
             Guessed::Wrong => {
                 attempt.failed();
-                Err(wrong())
+                Err(self.refused(known.as_ref(), request))
             }
         }
+    }
+
+    /// Refuses somebody who wants in, and leaves word of it where the account works. The answer does not wait for that:
+    /// whether there is such an account must not show in the time.
+    pub(super) fn refused(&self, account: Option<&Account>, request: &RequestContext) -> Fail {
+        let places = account.map(Account::staff).unwrap_or_default();
+        self.database.leave(self.events(&places, request, AuditAction::SignIn, AuditOutcome::Refused));
+        wrong()
+    }
+
+    /// Tells the hospitals where an account works that what opens it was changed by somebody who is not signed in.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub(in crate::domains) async fn tell_change(
+        &self,
+        account: &Account,
+        request: &RequestContext,
+    ) -> Result<(), AppError> {
+        let entry = self.events(&account.staff(), request, AuditAction::Change, AuditOutcome::Ok);
+        self.database.record(entry).await
+    }
+
+    fn events(&self, places: &[Who], request: &RequestContext, action: AuditAction, outcome: AuditOutcome) -> Entry {
+        let now = self.clock.now();
+        request.entry(places.iter().map(|who| request.event(now, *who, action, outcome)).collect())
     }
 
     /// The factor after this code was used; `None` when it is a wrong one.
@@ -298,7 +327,7 @@ pub(in crate::domains) fn code_of(problem: PasswordProblem) -> UserErrorCode {
 }
 
 /// A wrong address, password or code. They are one answer, so that nobody learns which.
-pub(super) fn wrong() -> Fail {
+fn wrong() -> Fail {
     let message = "The e-mail address, the password or the code is wrong, or the account may not sign in there.";
     UserError::new(UserErrorCode::InvalidCredentials, &[], message).into()
 }

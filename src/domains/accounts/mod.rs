@@ -18,7 +18,7 @@ pub(super) use super::no_loaders as loaders;
 pub(super) use account::{Account, Factor, Opens, Password};
 pub use credentials::Credentials;
 pub(super) use credentials::{Proof, Proven, code_of};
-pub(super) use mutation::client;
+pub(super) use mutation::request;
 pub use mutation::{Mutation, RefreshSessionPayload, SignInPayload, SwitchContextPayload};
 pub use object::{ViewerObject, WorkContext};
 pub(super) use payload::tokens_payload;

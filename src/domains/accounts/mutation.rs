@@ -2,11 +2,12 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::payload::tokens_payload;
 use super::service::{Entry, Place, SignIn};
+use crate::audit::RequestContext;
 use crate::domains::sessions::Sessions;
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{scope, settle};
-use crate::kernel::{Client, Permission, Role, StaffId};
+use crate::graphql::{scope, settle, settle_outside};
+use crate::kernel::{Permission, Role, StaffId};
 
 /// The mutations of this domain.
 #[derive(Debug, Default)]
@@ -86,8 +87,8 @@ impl Mutation {
     ) -> Result<Option<SignInPayload>> {
         let SignInInput { email, password, code, hospital } = input;
         let sign_in = ctx.data::<SignIn>()?;
-        let entered = sign_in.sign_in(&email, &password, code.as_deref(), hospital.as_deref(), &client(ctx)).await;
-        Ok(Some(match settle(entered)? {
+        let entered = sign_in.sign_in(&email, &password, code.as_deref(), hospital.as_deref(), &request(ctx)).await;
+        Ok(Some(match settle_outside(entered)? {
             (Some(Entry::In(opened)), _) => SignInPayload::opened(*opened),
             (Some(Entry::Choose(places)), _) => SignInPayload {
                 choices: places.into_iter().map(SignInChoice::from).collect(),
@@ -108,8 +109,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<Option<RefreshSessionPayload>> {
-        let refreshed = ctx.data::<Sessions>()?.refresh(&input.refresh_token, &client(ctx)).await;
-        Ok(Some(match settle(refreshed)? {
+        let refreshed = ctx.data::<Sessions>()?.refresh(&input.refresh_token, &request(ctx)).await;
+        Ok(Some(match settle_outside(refreshed)? {
             (Some(opened), _) => RefreshSessionPayload::opened(opened),
             (None, user_errors) => RefreshSessionPayload::refused(user_errors),
         }))
@@ -124,17 +125,17 @@ impl Mutation {
         #[graphql(desc = "Where to.")] input: SwitchContextInput,
     ) -> Result<Option<SwitchContextPayload>> {
         let staff_id = StaffId::parse(&input.staff_id).map_err(AppError::from)?;
-        let switched = ctx.data::<Sessions>()?.switch(scope(ctx)?, staff_id, &client(ctx)).await;
-        Ok(Some(match settle(switched)? {
+        let switched = ctx.data::<Sessions>()?.switch(scope(ctx)?, staff_id, &request(ctx)).await;
+        Ok(Some(match settle(ctx, switched)? {
             (Some(opened), _) => SwitchContextPayload::opened(opened),
             (None, user_errors) => SwitchContextPayload::refused(user_errors),
         }))
     }
 }
 
-/// From where the request comes.
-pub(in crate::domains) fn client(ctx: &Context<'_>) -> Client {
-    ctx.data_opt::<Client>().cloned().unwrap_or_default()
+/// Which request it is, and from where.
+pub(in crate::domains) fn request(ctx: &Context<'_>) -> RequestContext {
+    ctx.data_opt::<RequestContext>().cloned().unwrap_or_default()
 }
 
 impl From<Place> for SignInChoice {

@@ -1,8 +1,9 @@
-use super::credentials::{Credentials, Proof, wrong};
+use super::credentials::{Credentials, Proof};
 use super::repo;
+use crate::audit::{RequestContext, Who};
 use crate::domains::sessions::{Opened, Sessions};
 use crate::graphql::Fail;
-use crate::kernel::{Client, HospitalId, Role, StaffId};
+use crate::kernel::{HospitalId, Role, StaffId};
 
 /// What signing in needs.
 #[derive(Clone, Debug)]
@@ -41,9 +42,9 @@ impl SignIn {
         password: &str,
         code: Option<&str>,
         hospital: Option<&str>,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Entry, Fail> {
-        let Proof::Whole(proven) = self.credentials.prove(email, client, password, code).await? else {
+        let Proof::Whole(proven) = self.credentials.prove(email, request, password, code).await? else {
             return Ok(Entry::CodeNeeded);
         };
         let mut places = proven.account.places.clone();
@@ -54,18 +55,25 @@ impl SignIn {
             // The code is not used up yet: it comes again with the choice.
             return Ok(Entry::Choose(places));
         }
-        let place = places.pop().ok_or_else(wrong)?;
+        let known = proven.account.clone();
+        let refused = || self.credentials.refused(Some(&known), request);
+        let place = places.pop().ok_or_else(refused)?;
         let account = self.credentials.settle(proven).await?;
-        let opened = self.sessions.open(place.hospital_id, place.staff_id, client).await?.ok_or_else(wrong)?;
+        let opened = self.sessions.open(place.hospital_id, place.staff_id, request).await?.ok_or_else(refused)?;
         if !self.credentials.still_opens(&account).await? {
             self.sessions.end(&opened).await?;
-            return Err(wrong());
+            return Err(refused());
         }
         Ok(Entry::In(Box::new(opened)))
     }
 }
 
 impl Place {
+    /// The account, as it works there.
+    pub(super) fn who(&self) -> Who {
+        Who::staff(self.hospital_id, self.staff_id, self.role)
+    }
+
     pub(super) fn of(row: repo::DoorRow) -> Option<Self> {
         Some(Self {
             staff_id: StaffId(row.staff_id?),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::input::AcceptInvitationInput;
 use super::repo::{self, InvitationRow};
+use crate::audit::{AuditAction, AuditOutcome, Event, RequestContext, Who};
 use crate::auth::{InvitationToken, PasswordRule};
 use crate::domains::accounts::{Account, Credentials, Password, Proof, Proven};
 use crate::domains::sessions::{Opened, Sessions};
@@ -13,7 +14,7 @@ use crate::domains::staff::NewStaff;
 use crate::domains::{hospitals, staff};
 use crate::error::{AppError, ErrorCode};
 use crate::graphql::{Check, Fail, UserError, UserErrorCode};
-use crate::kernel::{AccountId, Client, StaffId, text};
+use crate::kernel::{AccountId, StaffId, text};
 use crate::tenancy::WriteTx;
 
 /// What joining needs.
@@ -42,7 +43,7 @@ enum Login {
 }
 
 impl Joining {
-    pub(super) async fn accept(&self, input: AcceptInvitationInput, client: &Client) -> Result<Joined, Fail> {
+    pub(super) async fn accept(&self, input: AcceptInvitationInput, request: &RequestContext) -> Result<Joined, Fail> {
         let token = InvitationToken::parse(&input.token).ok_or_else(invalid)?;
         let now = self.credentials.clock.now();
         let tx = self.credentials.database.begin_for_credential(token.hospital_id).await?;
@@ -59,7 +60,7 @@ impl Joining {
         let login = match self.credentials.find(&invitation.email).await? {
             Some(account) => {
                 check.done()?;
-                match self.proven(&account, client, &input, &invitation).await? {
+                match self.proven(&account, request, &input, &invitation).await? {
                     Some(proven) => Login::Proven(proven),
                     None => return Ok(Joined::CodeNeeded),
                 }
@@ -83,8 +84,8 @@ impl Joining {
             Login::New(_) => None,
             Login::Proven(proven) => Some(proven.account.clone()),
         };
-        let staff_id = self.join(&token, name, login, now).await?;
-        let opened = self.sessions.open(token.hospital_id, staff_id, client).await?.ok_or_else(invalid)?;
+        let staff_id = self.join(&token, name, login, request).await?;
+        let opened = self.sessions.open(token.hospital_id, staff_id, request).await?.ok_or_else(invalid)?;
         if let Some(account) = proven
             && !self.credentials.still_opens(&account).await?
         {
@@ -98,7 +99,7 @@ impl Joining {
     async fn proven(
         &self,
         account: &Account,
-        client: &Client,
+        request: &RequestContext,
         input: &AcceptInvitationInput,
         invitation: &InvitationRow,
     ) -> Result<Option<Box<Proven>>, Fail> {
@@ -108,7 +109,7 @@ impl Joining {
                            requestPasswordReset, then accept this invitation again.";
             return Err(UserError::new(UserErrorCode::InvalidCredentials, &["password"], message).into());
         }
-        match self.credentials.prove(&account.email, client, &input.password, input.code.as_deref()).await {
+        match self.credentials.prove(&account.email, request, &input.password, input.code.as_deref()).await {
             Ok(Proof::Whole(proven)) => Ok(Some(proven)),
             Ok(Proof::CodeNeeded) => Ok(None),
             // Who has the letter may know that there is an account: the mailbox is theirs.
@@ -127,8 +128,9 @@ impl Joining {
         token: &InvitationToken,
         name: String,
         login: Login,
-        now: DateTime<Utc>,
+        request: &RequestContext,
     ) -> Result<StaffId, Fail> {
+        let now = self.credentials.clock.now();
         let tx = self.credentials.database.begin_for_credential(token.hospital_id).await?;
         // Whoever else uses this token waits here, and then finds that it was used.
         let invitation = pending(&tx, token, now).await?;
@@ -162,7 +164,9 @@ impl Joining {
             .into());
         }
         repo::accept(&tx, &invitation, staff_id, now).await?;
-        tx.commit().await?;
+        let who = Who::staff(token.hospital_id, staff_id, invitation.role.into());
+        let event = request.event(now, who, AuditAction::Change, AuditOutcome::Ok);
+        tx.commit_with(&request.entry(vec![Event { subject_id: Some(token.id.0), ..event }])).await?;
         Ok(staff_id)
     }
 }

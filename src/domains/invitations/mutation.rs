@@ -4,9 +4,9 @@ use super::accept::{Joined, Joining};
 use super::input::{AcceptInvitationInput, InviteStaffInput, RevokeInvitationInput};
 use super::object::InvitationObject;
 use super::service;
-use crate::domains::accounts::{client, tokens_payload};
+use crate::domains::accounts::{request, tokens_payload};
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{UserError, scope, settle};
+use crate::graphql::{UserError, scope, settle, settle_outside};
 use crate::kernel::Permission;
 use crate::mail::Mailer;
 
@@ -53,7 +53,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who.")] input: InviteStaffInput,
     ) -> Result<Option<InviteStaffPayload>> {
-        let (invitation, user_errors) = settle(service::invite(scope(ctx)?, ctx.data::<Mailer>()?, input).await)?;
+        let (invitation, user_errors) = settle(ctx, service::invite(scope(ctx)?, ctx.data::<Mailer>()?, input).await)?;
         Ok(Some(InviteStaffPayload { invitation, user_errors }))
     }
 
@@ -64,7 +64,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The invitation.")] input: RevokeInvitationInput,
     ) -> Result<Option<RevokeInvitationPayload>> {
-        let (invitation, user_errors) = settle(service::revoke(scope(ctx)?, input).await)?;
+        let (invitation, user_errors) = settle(ctx, service::revoke(scope(ctx)?, input).await)?;
         Ok(Some(RevokeInvitationPayload { invitation, user_errors }))
     }
 
@@ -76,8 +76,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token, and who joins.")] input: AcceptInvitationInput,
     ) -> Result<Option<AcceptInvitationPayload>> {
-        let joined = ctx.data::<Joining>()?.accept(input, &client(ctx)).await;
-        Ok(Some(match settle(joined)? {
+        let joined = ctx.data::<Joining>()?.accept(input, &request(ctx)).await;
+        Ok(Some(match settle_outside(joined)? {
             (Some(Joined::In(opened)), _) => AcceptInvitationPayload::opened(*opened),
             (Some(Joined::CodeNeeded), _) => {
                 AcceptInvitationPayload { second_factor_required: true, ..AcceptInvitationPayload::default() }

@@ -66,6 +66,7 @@ pub(super) async fn invite(
         }
         _ => Fail::from(error),
     })?;
+    scope.witness().subject(row.id);
     tx.commit().await?;
     mailer.send(letter(mailer, &hospital, &token, email));
     Ok(InvitationObject::new(row))
@@ -84,6 +85,7 @@ fn letter(mailer: &Mailer, hospital: &str, token: &InvitationToken, to: String) 
 /// Revokes an invitation. Revoking it again changes nothing.
 pub(super) async fn revoke(scope: &HospitalScope, input: RevokeInvitationInput) -> Result<InvitationObject, Fail> {
     let id = InvitationId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
     let row = row.ok_or_else(|| UserError::not_found("id", "invitation"))?;

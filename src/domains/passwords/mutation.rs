@@ -2,10 +2,10 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::change;
 use super::reset::PasswordResets;
-use crate::domains::accounts::{Credentials, client};
+use crate::domains::accounts::{Credentials, request};
 use crate::domains::staff::Staff;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{UserError, scope, settle};
+use crate::graphql::{UserError, scope, settle, settle_outside};
 use crate::kernel::Permission;
 
 /// The mutations of this domain.
@@ -98,9 +98,9 @@ impl Mutation {
         #[graphql(desc = "The password and the one to come.")] input: ChangePasswordInput,
     ) -> Result<Option<ChangePasswordPayload>> {
         let ChangePasswordInput { current_password, new_password } = input;
-        let (credentials, client) = (ctx.data::<Credentials>()?, client(ctx));
-        let changed = change::change(credentials, scope(ctx)?, &client, &current_password, &new_password).await;
-        let (ended_sessions, user_errors) = settle(changed)?;
+        let (credentials, request) = (ctx.data::<Credentials>()?, request(ctx));
+        let changed = change::change(credentials, scope(ctx)?, &request, &current_password, &new_password).await;
+        let (ended_sessions, user_errors) = settle(ctx, changed)?;
         Ok(Some(ChangePasswordPayload { ended_sessions, user_errors }))
     }
 
@@ -125,8 +125,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The token and the password to come.")] input: ResetPasswordInput,
     ) -> Result<Option<ResetPasswordPayload>> {
-        let done = ctx.data::<PasswordResets>()?.reset(&input.token, &input.new_password).await;
-        let (ended_sessions, user_errors) = settle(done)?;
+        let done = ctx.data::<PasswordResets>()?.reset(&input.token, &input.new_password, &request(ctx)).await;
+        let (ended_sessions, user_errors) = settle_outside(done)?;
         Ok(Some(ResetPasswordPayload { ended_sessions, user_errors }))
     }
 
@@ -139,7 +139,7 @@ impl Mutation {
         #[graphql(desc = "Who.")] input: StartPasswordResetInput,
     ) -> Result<Option<StartPasswordResetPayload>> {
         let started = ctx.data::<PasswordResets>()?.start(scope(ctx)?, &input.staff_id).await;
-        let (staff, user_errors) = settle(started)?;
+        let (staff, user_errors) = settle(ctx, started)?;
         Ok(Some(StartPasswordResetPayload { staff, user_errors }))
     }
 }

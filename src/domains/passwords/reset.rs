@@ -4,6 +4,7 @@ use chrono::Duration;
 use tokio::sync::Semaphore;
 
 use super::change::end_sessions;
+use crate::audit::RequestContext;
 use crate::auth::ResetToken;
 use crate::domains::accounts::{Credentials, Opens, Password};
 use crate::domains::sessions::Ending;
@@ -91,6 +92,7 @@ impl PasswordResets {
     pub(super) async fn start(&self, scope: &HospitalScope, id: &str) -> Result<Staff, Fail> {
         let id = StaffId::parse(id)?;
         self.mailer.ready()?;
+        scope.witness().subject(id.0);
         let member = staff::active(scope, id).await?;
         let account = self.credentials.of_staff(scope, id).await?.ok_or_else(AppError::unauthenticated)?;
         self.offer(&account.email, Occasion::Started).await?;
@@ -116,7 +118,7 @@ impl PasswordResets {
     }
 
     /// Makes `new_password` the password of the account that the token belongs to, and says how many sessions that ended.
-    pub(super) async fn reset(&self, token: &str, new_password: &str) -> Result<u64, Fail> {
+    pub(super) async fn reset(&self, token: &str, new_password: &str, request: &RequestContext) -> Result<u64, Fail> {
         let token = ResetToken::parse(token).ok_or_else(invalid)?;
         let account = self.credentials.of_reset(&token).await?.ok_or_else(invalid)?;
         // Until now an administrator knew the password. What was set up with it need not be the owner's, so it ends here.
@@ -128,7 +130,8 @@ impl PasswordResets {
             // Somebody was quicker with the same token.
             return Err(invalid());
         }
-        end_sessions(&self.credentials, &account, Ending::All).await
+        self.credentials.tell_change(&account, request).await?;
+        end_sessions(&self.credentials, &account, Ending::All, request).await
     }
 }
 

@@ -2,7 +2,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::service;
 use crate::auth::RecoveryCode;
-use crate::domains::accounts::{Credentials, client};
+use crate::domains::accounts::{Credentials, request};
 use crate::domains::hospitals::Hospital;
 use crate::domains::passwords::PasswordResets;
 use crate::domains::staff::Staff;
@@ -138,8 +138,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who.")] input: StartSecondFactorInput,
     ) -> Result<Option<StartSecondFactorPayload>> {
-        let started = service::start(ctx.data::<Credentials>()?, scope(ctx)?, &client(ctx), &input.password).await;
-        Ok(Some(match settle(started)? {
+        let started = service::start(ctx.data::<Credentials>()?, scope(ctx)?, &request(ctx), &input.password).await;
+        Ok(Some(match settle(ctx, started)? {
             (Some((secret, account)), user_errors) => StartSecondFactorPayload {
                 secret: Some(secret.typed()),
                 uri: Some(secret.uri(&account.email)),
@@ -157,7 +157,7 @@ impl Mutation {
         #[graphql(desc = "The first code.")] input: ConfirmSecondFactorInput,
     ) -> Result<Option<ConfirmSecondFactorPayload>> {
         let codes = service::confirm(ctx.data::<Credentials>()?, scope(ctx)?, &input.code).await;
-        let (recovery_codes, user_errors) = settle(revealed(codes))?;
+        let (recovery_codes, user_errors) = settle(ctx, revealed(codes))?;
         Ok(Some(ConfirmSecondFactorPayload { recovery_codes, user_errors }))
     }
 
@@ -169,8 +169,8 @@ impl Mutation {
         #[graphql(desc = "Who.")] input: RemoveSecondFactorInput,
     ) -> Result<Option<RemoveSecondFactorPayload>> {
         let RemoveSecondFactorInput { password, code } = input;
-        let removed = service::remove(ctx.data::<Credentials>()?, scope(ctx)?, &client(ctx), &password, &code).await;
-        let (_, user_errors) = settle(removed)?;
+        let removed = service::remove(ctx.data::<Credentials>()?, scope(ctx)?, &request(ctx), &password, &code).await;
+        let (_, user_errors) = settle(ctx, removed)?;
         Ok(Some(RemoveSecondFactorPayload { user_errors }))
     }
 
@@ -182,8 +182,8 @@ impl Mutation {
         #[graphql(desc = "Who.")] input: RenewRecoveryCodesInput,
     ) -> Result<Option<RenewRecoveryCodesPayload>> {
         let RenewRecoveryCodesInput { password, code } = input;
-        let codes = service::renew(ctx.data::<Credentials>()?, scope(ctx)?, &client(ctx), &password, &code).await;
-        let (recovery_codes, user_errors) = settle(revealed(codes))?;
+        let codes = service::renew(ctx.data::<Credentials>()?, scope(ctx)?, &request(ctx), &password, &code).await;
+        let (recovery_codes, user_errors) = settle(ctx, revealed(codes))?;
         Ok(Some(RenewRecoveryCodesPayload { recovery_codes, user_errors }))
     }
 
@@ -195,7 +195,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The decision.")] input: RequireSecondFactorInput,
     ) -> Result<Option<RequireSecondFactorPayload>> {
-        let (hospital, user_errors) = settle(service::require(scope(ctx)?, input.required).await)?;
+        let (hospital, user_errors) = settle(ctx, service::require(scope(ctx)?, input.required).await)?;
         Ok(Some(RequireSecondFactorPayload { hospital, user_errors }))
     }
 
@@ -211,7 +211,7 @@ impl Mutation {
         let (credentials, resets) = (ctx.data::<Credentials>()?, ctx.data::<PasswordResets>()?);
         let mailer = ctx.data::<Mailer>()?;
         let reset = service::reset(credentials, resets, mailer, scope(ctx)?, &input.staff_id).await;
-        let (staff, user_errors) = settle(reset)?;
+        let (staff, user_errors) = settle(ctx, reset)?;
         Ok(Some(ResetSecondFactorPayload { staff, user_errors }))
     }
 }

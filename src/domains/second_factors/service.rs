@@ -1,3 +1,4 @@
+use crate::audit::RequestContext;
 use crate::auth::{RecoveryCode, ResetToken, SecondFactor};
 use crate::domains::accounts::{Account, Credentials, Factor, Opens, Password, Proof};
 use crate::domains::hospitals::{self, Hospital};
@@ -6,7 +7,7 @@ use crate::domains::sessions::{self, Ending};
 use crate::domains::staff::{self, Staff};
 use crate::error::{AppError, ErrorCode};
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Client, StaffId};
+use crate::kernel::StaffId;
 use crate::mail::{Letter, Mailer};
 use crate::tenancy::HospitalScope;
 
@@ -14,11 +15,11 @@ use crate::tenancy::HospitalScope;
 pub(super) async fn start(
     credentials: &Credentials,
     scope: &HospitalScope,
-    client: &Client,
+    request: &RequestContext,
     password: &str,
 ) -> Result<(SecondFactor, Account), Fail> {
     let own = credentials.own(scope).await?;
-    let account = credentials.password_is(&own.email, client, password).await?;
+    let account = credentials.password_is(&own.email, request, password).await?;
     if account.factor().is_some() {
         return Err(enrolled());
     }
@@ -54,11 +55,11 @@ pub(super) async fn confirm(
 pub(super) async fn remove(
     credentials: &Credentials,
     scope: &HospitalScope,
-    client: &Client,
+    request: &RequestContext,
     password: &str,
     code: &str,
 ) -> Result<(), Fail> {
-    let (account, _) = prove(credentials, scope, client, password, code).await?;
+    let (account, _) = prove(credentials, scope, request, password, code).await?;
     // A password that was long enough beside a second factor may not be without.
     if credentials.passwords.check(password, account.password_rule(None)).await?.is_err() {
         let message = "Your password is too weak to be all there is. Choose one of 15 characters or more with changePassword first.";
@@ -71,11 +72,11 @@ pub(super) async fn remove(
 pub(super) async fn renew(
     credentials: &Credentials,
     scope: &HospitalScope,
-    client: &Client,
+    request: &RequestContext,
     password: &str,
     code: &str,
 ) -> Result<Vec<RecoveryCode>, Fail> {
-    let (account, left) = prove(credentials, scope, client, password, code).await?;
+    let (account, left) = prove(credentials, scope, request, password, code).await?;
     let Some(factor) = left.factor.clone() else { return Err(missing("There is nothing to recover.")) };
     let (codes, recovery_hashes) = recovery_codes();
     replace(credentials, &account, &Opens { factor: Some(Factor { recovery_hashes, ..factor }), ..left }).await?;
@@ -103,6 +104,7 @@ pub(super) async fn reset(
     id: &str,
 ) -> Result<Staff, Fail> {
     let id = StaffId::parse(id)?;
+    scope.witness().subject(id.0);
     mailer.ready()?;
     let member = staff::active(scope, id).await?;
     let account = credentials.of_staff(scope, id).await?.ok_or_else(AppError::unauthenticated)?;
@@ -121,7 +123,14 @@ pub(super) async fn reset(
     if !credentials.replace(&account, &Opens { password_hash: nobodys, factor: None }, Password::New).await? {
         return Err(changed_meanwhile().into());
     }
-    sessions::end_all(&credentials.database, &account.staff(), Ending::All, scope.clock.now()).await?;
+    sessions::end_all(
+        &credentials.database,
+        &account.staff(),
+        Ending::All,
+        scope.clock.now(),
+        scope.witness().request(),
+    )
+    .await?;
     resets.offer(&account.email, Occasion::Forced).await?;
     Ok(member)
 }
@@ -129,7 +138,7 @@ pub(super) async fn reset(
 async fn prove(
     credentials: &Credentials,
     scope: &HospitalScope,
-    client: &Client,
+    request: &RequestContext,
     password: &str,
     code: &str,
 ) -> Result<(Account, Opens), Fail> {
@@ -137,7 +146,7 @@ async fn prove(
     if own.factor().is_none() {
         return Err(missing("There is none to change."));
     }
-    match credentials.prove(&own.email, client, password, Some(code)).await? {
+    match credentials.prove(&own.email, request, password, Some(code)).await? {
         Proof::Whole(proven) => Ok((proven.account, proven.left)),
         Proof::CodeNeeded => Err(UserError::new(UserErrorCode::Blank, &["code"], "code must not be blank.").into()),
     }

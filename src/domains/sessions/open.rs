@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::authenticate::Sessions;
 use super::repo::{self, RefreshTokenRow, SessionRow, Standing};
 use super::service;
+use crate::audit::{AuditAction, AuditOutcome, RequestContext, Who};
 use crate::auth::{AccessToken, RefreshToken};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Actor, Client, HospitalId, SessionId, StaffId, Viewer};
+use crate::kernel::{Actor, HospitalId, SessionId, StaffId, Viewer};
 use crate::tenancy::HospitalScope;
 
 /// Longest life of a session, however active (OWASP ASVS 5.0, 7.3.2; NIST SP 800-63B, 4.2.3, has 12 hours).
@@ -45,9 +46,9 @@ impl Sessions {
         &self,
         hospital_id: HospitalId,
         staff_id: StaffId,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Option<Opened>, AppError> {
-        self.begin(hospital_id, staff_id, Origin::SignIn, client).await
+        self.begin(hospital_id, staff_id, Origin::SignIn, request).await
     }
 
     /// Ends a session that was just opened, and that its client never gets.
@@ -60,8 +61,10 @@ impl Sessions {
         &self,
         scope: &HospitalScope,
         staff_id: StaffId,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Opened, Fail> {
+        scope.witness().action(AuditAction::SignIn);
+        scope.witness().subject(staff_id.0);
         let contexts = service::contexts(scope).await?;
         let not_there = || {
             let message = "Your account does not work there. See viewer.contexts.";
@@ -74,7 +77,8 @@ impl Sessions {
         let origin =
             Origin::Session { sign_in_id: current.sign_in_id, absolute_expires_at: current.absolute_expires_at };
         let opened =
-            self.begin(HospitalId(context.hospital_id), staff_id, origin, client).await?.ok_or_else(not_there)?;
+            self.begin(HospitalId(context.hospital_id), staff_id, origin, request).await?.ok_or_else(not_there)?;
+        scope.witness().recorded();
         // Whoever ends the sessions of an account or a sign-in looks elsewhere after ending this one. While this one stands,
         // the new one will be found; if it does not, the new one may have been missed.
         if self.standing(scope.hospital_id(), SessionId(current.id)).await?.is_none() {
@@ -89,7 +93,7 @@ impl Sessions {
         hospital_id: HospitalId,
         staff_id: StaffId,
         origin: Origin,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Option<Opened>, AppError> {
         let now = self.clock.now();
         let id = Uuid::now_v7();
@@ -104,8 +108,8 @@ impl Sessions {
             id,
             sign_in_id,
             staff_id: staff_id.0,
-            device: client.device.clone(),
-            address: client.address.map(|address| address.to_string()),
+            device: request.client.device.clone(),
+            address: request.client.address.map(|address| address.to_string()),
             created_at: now,
             last_used_at: now,
             expires_at,
@@ -116,8 +120,10 @@ impl Sessions {
         repo::insert(&tx, row).await?;
         repo::insert_token(&tx, token_row(&refresh, None, now, expires_at)).await?;
         let Some(standing) = repo::standing_in_tx(&tx, hospital_id, SessionId(id), now).await? else { return Ok(None) };
-        tx.commit().await?;
-        self.opened(&standing, refresh, expires_at).map(Some)
+        let who = Who { session_id: Some(SessionId(id)), ..Who::staff(hospital_id, staff_id, standing.role) };
+        let event = request.event(now, who, AuditAction::SignIn, AuditOutcome::Ok);
+        tx.commit_with(&request.entry(vec![event])).await?;
+        self.opened(&standing, refresh, expires_at, request).map(Some)
     }
 
     pub(super) fn idle_end(&self, now: DateTime<Utc>, absolute_end: DateTime<Utc>) -> DateTime<Utc> {
@@ -130,6 +136,7 @@ impl Sessions {
         standing: &Standing,
         refresh: RefreshToken,
         expires_at: DateTime<Utc>,
+        request: &RequestContext,
     ) -> Result<Opened, AppError> {
         let Standing { staff_id, role, .. } = *standing;
         let RefreshToken { hospital_id, session_id, .. } = refresh;
@@ -141,7 +148,7 @@ impl Sessions {
             permissions: standing.permissions(),
             expires_at: access.expires_at,
         };
-        let scope = Arc::new(HospitalScope::new(self.database.clone(), self.clock.clone(), viewer));
+        let scope = Arc::new(HospitalScope::new(self.database.clone(), self.clock.clone(), viewer, request.clone()));
         Ok(Opened { access, refresh, refresh_expires_at: expires_at, scope })
     }
 }

@@ -79,12 +79,14 @@ pub(super) async fn create(
     let tx = scope.write().await?;
     let key = input.idempotency_key.as_deref();
     if let Claim::Done(made) = idempotency_keys::claim(scope, &tx, "createStaff", key, &fingerprint, id.0).await? {
+        scope.witness().subject(made);
         let row = repo::lock(&tx, scope.hospital_id(), StaffId(made)).await?.ok_or_else(not_found)?;
         return Ok(Staff::new(row));
     }
     let new = NewStaff { email, name, role, password_hash };
     let account = AccountId(Uuid::now_v7());
     let (staff, _) = join_in_tx(&tx, scope.hospital_id(), id, account, new, scope.clock.now()).await?;
+    scope.witness().subject(id.0);
     tx.commit().await?;
     Ok(staff)
 }
@@ -133,6 +135,7 @@ pub(in crate::domains) async fn has_second_factor(scope: &HospitalScope, staff: 
 
 pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Result<Staff, Fail> {
     let id = StaffId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let admins = repo::lock_active_admins(&tx).await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
@@ -158,6 +161,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Re
 
 pub(super) async fn deactivate(scope: &HospitalScope, input: DeactivateStaffInput) -> Result<Staff, Fail> {
     let id = StaffId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let admins = repo::lock_active_admins(&tx).await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;

@@ -199,10 +199,12 @@ impl World {
         self.arm().await;
     }
 
-    /// All rows of all tables, as one text each. When a key was last used is noted beside the request, and left out.
+    /// All rows of all tables, as one text each. When a key was last used is noted beside the request, and left out, as is the
+    /// audit trail, which tells of refusals too.
     pub async fn rows(&self) -> Vec<String> {
         let mut superuser = self.app.database.superuser().await;
-        let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1";
+        let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                      AND relname NOT LIKE 'audit_%' ORDER BY 1";
         let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut superuser).await.unwrap();
         let mut rows = Vec::new();
         for table in tables {

@@ -3,6 +3,7 @@
 mod actor;
 mod app;
 mod cluster;
+mod events;
 mod generator;
 mod mail;
 mod redis;
@@ -10,6 +11,7 @@ mod redis;
 pub use actor::{Actor, Answer, user_errors, with};
 pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
+pub use events::Event;
 pub use generator::{Document, Generator};
 pub use mail::MailServer;
 pub use redis::{RedisServer, until};
