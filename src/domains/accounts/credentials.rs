@@ -133,6 +133,7 @@ impl Credentials {
         check: impl FnOnce(Account) -> Guessed<T>,
     ) -> Result<T, Fail> {
         let address = text::address(email).ok();
+        let turn = self.passwords.turn()?;
         let attempt = self.attempts.begin(Guess::Password, address.as_deref().unwrap_or(email), client).await?;
         let account = match &address {
             Some(address) => self.find(address).await?,
@@ -140,11 +141,11 @@ impl Credentials {
             None => None,
         };
         let hash = account.as_ref().map(|account| account.opens.password_hash.as_str());
-        let matches = match self.passwords.verify(password, hash).await {
+        let matches = match turn.verify(password, hash).await {
             Ok(matches) => matches,
-            Err(busy) => {
+            Err(fault) => {
                 attempt.withdrawn().await?;
-                return Err(busy.into());
+                return Err(fault.into());
             }
         };
         match account.filter(|_| matches).map_or(Guessed::Wrong, check) {
