@@ -6,7 +6,7 @@
 //! | [`kernel`], [`error`] | plain types | kernel |
 //! | [`config`] | every setting | the rooms whose options it makes |
 //! | [`database`], [`packages`] | where PostgreSQL comes from | config |
-//! | [`audit`] | the audit trail: events, how they become durable, the chain over them | kernel, error |
+//! | [`audit`] | the audit trail: events, how they become durable, the chain over them | kernel |
 //! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error |

@@ -1,5 +1,6 @@
 //! The command line: what the program can be told to do.
 
+mod audit;
 mod hospital;
 mod seed;
 mod serve;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app;
+use crate::audit::TrailError;
 use crate::auth::SigningKeyError;
 use crate::config::{LogFormat, LogSettings, ServeSettings, StoreSettings};
 use crate::database::{self, Direction, Store, StoreError};
@@ -45,6 +47,11 @@ enum Command {
         #[command(subcommand)]
         command: hospital::HospitalCommand,
     },
+    /// Verify, export and retire the audit trail, as the owner of the database
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -68,6 +75,9 @@ pub enum CliError {
     /// No signing key.
     #[error(transparent)]
     SigningKey(#[from] SigningKeyError),
+    /// The audit trail cannot be read.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
     /// Data could not be written.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -118,6 +128,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Ok(())
         }
         Some(Command::Hospital { command }) => hospital::run(&command),
+        Some(Command::Audit { command }) => audit::run(&command),
     }
 }
 

@@ -178,6 +178,11 @@ impl Database {
         }
     }
 
+    /// How to reach the database outside of the pool, for the one background job that belongs to no hospital.
+    pub fn options(&self) -> PgConnectOptions {
+        PgConnectOptions::clone(&self.pool.connect_options())
+    }
+
     /// Ends all connections.
     pub async fn close(&self) {
         self.pool.close().await;

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Each room with the rooms it may use, and which of the [`GUARDED`] crates.
-const ROOMS: [(&str, &[&str], &[&str]); 14] = [
+const ROOMS: [(&str, &[&str], &[&str]); 15] = [
     ("kernel", &[], &[]),
     ("error", &["kernel"], &["sea_orm", "sqlx"]),
     ("access", &[], &[]),
     ("packages", &[], &[]),
     ("config", &["database", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
+    ("audit", &["kernel"], &["sea_orm", "sqlx"]),
     ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("auth", &["error", "kernel"], &[]),
     ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
@@ -19,7 +20,7 @@ const ROOMS: [(&str, &[&str], &[&str]); 14] = [
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "tenancy"], &[]),
     ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
-    ("cli", &["app", "auth", "config", "database", "error", "http", "kernel", "seed", "tenancy"], &["axum"]),
+    ("cli", &["app", "audit", "auth", "config", "database", "error", "http", "kernel", "seed", "tenancy"], &["axum"]),
 ];
 
 /// Crates that belong to some rooms only.
@@ -36,7 +37,7 @@ const ACTS: [(&str, &[&str], &[&str], &str); 7] = [
     (
         "opens a connection",
         &["PgConnection::connect", "PgPoolOptions", ".connect().await", ".connect_with(", "from_sqlx_postgres_pool"],
-        &["src/tenancy/database.rs", "src/database/mod.rs", "src/seed/writer.rs"],
+        &["src/tenancy/database.rs", "src/database/mod.rs", "src/seed/writer.rs", "src/audit/keeper.rs"],
         "take a Tx or a HospitalScope: outside of them no hospital is set",
     ),
     (
@@ -55,7 +56,7 @@ const ACTS: [(&str, &[&str], &[&str], &str); 7] = [
     (
         "begins a transaction by its own words",
         &["BEGIN {", "\"BEGIN"],
-        &["src/tenancy/database.rs"],
+        &["src/tenancy/database.rs", "src/audit/trail.rs"],
         "use HospitalScope::read or HospitalScope::write, which set the hospital",
     ),
     ("ends the process", &["process::exit"], &["src/cli/serve.rs"], "return an error"),
@@ -204,7 +205,8 @@ fn no_setting_of_a_session_outlives_its_transaction() {
         for (number, line) in text.lines().enumerate() {
             let upper = line.to_uppercase();
             let sets = ["\"SET ", "SET SESSION", "SET ROLE", "; SET ", "SET APP."];
-            let lasting = sets.iter().any(|set| says(&upper, set)) && !upper.contains("SET LOCAL");
+            let lasting = sets.iter().any(|set| says(&upper, set))
+                && !["SET LOCAL", "SET TRANSACTION"].iter().any(|local| upper.contains(local));
             assert!(
                 !lasting,
                 "{path}, line {number}: SET lasts as long as the connection; use set_config(…, true)\n{line}"

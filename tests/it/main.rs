@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod audit_verify;
 mod batching;
 mod cli;
 mod database;
