@@ -145,6 +145,14 @@ fn busy(error: &DbErr) -> AppError {
     }
 }
 
+/// Names an error for the log, without what it quotes of a row.
+pub(crate) fn describe_sqlx(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => describe(database.as_ref()),
+        other => other.to_string(),
+    }
+}
+
 /// Names the error without its DETAIL, which quotes the row.
 fn describe(error: &dyn sqlx::error::DatabaseError) -> String {
     format!(

@@ -6,11 +6,11 @@
 //! | [`kernel`], [`error`] | plain types | kernel |
 //! | [`config`] | every setting | the rooms whose options it makes |
 //! | [`database`], [`packages`] | where PostgreSQL comes from | config |
-//! | [`audit`] | the audit trail: events, how they become durable, the chain over them | kernel |
-//! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error |
+//! | [`audit`] | the audit trail: events, how they become durable, the chain over them | kernel, error |
+//! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error, audit |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error |
-//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, tenancy |
+//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, audit, tenancy |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
@@ -23,7 +23,7 @@
 //! `http` reads bounded bytes, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
 //! scans, parses and decides the document by the labels of the schema (`access`), the reduced document runs: `query.rs`,
 //! `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a
-//! null and an error at each refused path.
+//! null and an error at each refused path, and leaves when `audit` says that what it shows is recorded.
 
 pub mod access;
 pub mod app;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use async_graphql::parser::parse_query;
 use async_graphql::{Request, Response, Variables};
 use patient_logger::app::{App, Lifetimes};
+use patient_logger::audit::RequestContext;
 use patient_logger::auth::{Passwords, SigningKey};
 use patient_logger::database::embedded::{self, DATABASE, Options};
 use patient_logger::database::{Direction, migrate};
@@ -59,7 +60,12 @@ impl Bench {
     }
 
     fn request(&self, request: Request, viewer: &Viewer) -> (Arc<HospitalScope>, Request) {
-        let scope = HospitalScope::new(self.app.database.clone(), self.app.clock.clone(), viewer.clone());
+        let scope = HospitalScope::new(
+            self.app.database.clone(),
+            self.app.clock.clone(),
+            viewer.clone(),
+            RequestContext::default(),
+        );
         let scope = Arc::new(scope);
         let request = domains::loaders(request.data(scope.clone()), &scope);
         (scope, request)

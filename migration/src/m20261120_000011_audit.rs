@@ -140,9 +140,8 @@ const GRANTS: &str = "
     CREATE POLICY audit_retired_all ON audit_retired USING (true) WITH CHECK (true);
 
     GRANT SELECT, INSERT ON audit_shapes TO patient_logger_app;
-    -- All columns but xid, which says in which transaction an event was really written.
-    GRANT SELECT, INSERT (hospital_id, at, id, request_id, actor_kind, actor_id, session_id, role, address, action, outcome,
-        operation, shape_id, subject_id, row_count, patients, reason) ON audit_events TO patient_logger_app;
+    -- Events are written by audit_append alone.
+    GRANT SELECT ON audit_events TO patient_logger_app;
     GRANT SELECT ON audit_patients, audit_seals, audit_state, audit_retired TO patient_logger_app;
 
     GRANT SELECT, INSERT ON audit_events TO patient_logger_door;

@@ -216,8 +216,10 @@ impl Access {
         let mut emit = Emit::new(&walk.nodes, &walk.fields, limits);
         let document = emit.document(root, chosen)?;
         let emitted = emit.written;
+        let (coordinates, needs) = walk.kept();
         let (operation, name) = (chosen.operation.node.ty, chosen.facts.name.clone());
-        Ok(Plan { operation, name, document, root, nodes: walk.nodes, refusals: walk.refusals, cost, emitted })
+        let Walk { nodes, refusals, .. } = walk;
+        Ok(Plan { operation, name, document, root, nodes, refusals, cost, emitted, coordinates, needs })
     }
 
     fn inputs<'a>(&'a self, chosen: Chosen<'a>, variables: &'a Variables, held: Permissions) -> Inputs<'a> {

@@ -6,6 +6,7 @@ use async_graphql::{
 };
 
 use super::{
+    bits::Permissions,
     refusal::Refusal,
     table::{Shape, TypeId},
 };
@@ -27,6 +28,10 @@ pub struct Plan {
     pub(super) cost: u64,
     /// Fields in the emitted document.
     pub(super) emitted: usize,
+    /// The fields that stay, as `Type.field`, each once, sorted.
+    pub(super) coordinates: Vec<String>,
+    /// What the labels of the fields that stay need, all together.
+    pub(super) needs: Permissions,
 }
 
 /// The merged selection set of one field, told apart by the concrete type of the object in hand.
@@ -86,10 +91,22 @@ impl Plan {
         self.refusals.iter()
     }
 
+    /// The fields that are read, as `Type.field`, for audit: of every type that an object may turn out to have, introspection
+    /// left out, each once, sorted.
+    pub fn coordinates(&self) -> &[String] {
+        &self.coordinates
+    }
+
+    /// What the fields that are read need, all together.
+    pub fn needs(&self) -> Permissions {
+        self.needs
+    }
+
     /// About how many bytes of memory the plan takes.
     pub fn weight(&self) -> u64 {
         let entries: usize = self.nodes.iter().flat_map(|node| &node.variants).map(|found| found.entries.len()).sum();
         let parts = self.emitted * 400 + entries * size_of::<Entry>() + self.nodes.len() * 160;
-        (1_024 + parts + self.refusals.len() * 400) as u64
+        let names: usize = self.coordinates.iter().map(|name| name.len() + size_of::<String>()).sum();
+        (1_024 + parts + names + self.refusals.len() * 400) as u64
     }
 }

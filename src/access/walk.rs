@@ -4,6 +4,8 @@
 //! carries the set of concrete types the object may turn out to have. Where the rights of those types differ, so do
 //! their entries.
 
+use std::collections::BTreeSet;
+
 use async_graphql::{
     Name, Pos, Positioned, ServerError,
     parser::types::{Field, OperationType, SelectionSet},
@@ -78,6 +80,23 @@ impl<'a> Walk<'a> {
         }
         size.check(self.limits, pos)?;
         Ok((root, size.cost))
+    }
+
+    /// The fields that stay, as `Type.field`, and what they need together. Introspection is about the schema, not about anybody.
+    pub(super) fn kept(&self) -> (Vec<String>, Permissions) {
+        let table = self.table();
+        let (mut coordinates, mut needs) = (BTreeSet::new(), Permissions::NONE);
+        for variant in self.nodes.iter().flat_map(|node| &node.variants) {
+            for entry in variant.entries.iter().filter(|entry| entry.refusal.is_none()) {
+                let field = &self.fields[entry.field].node.name.node;
+                for name in variant.types.iter().filter(|name| !name.starts_with("__") && !field.starts_with("__")) {
+                    let definition = table.type_named(name).and_then(|ty| table.field(ty, field));
+                    needs = needs | definition.map_or(Permissions::NONE, |definition| definition.need);
+                    coordinates.insert(format!("{name}.{field}"));
+                }
+            }
+        }
+        (coordinates.into_iter().collect(), needs)
     }
 
     fn set(&mut self, place: Place, sources: &[&'a SelectionSet]) -> Result<(NodeId, Size), ServerError> {

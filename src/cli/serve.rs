@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 
 use super::{CliError, runtime};
 use crate::app::{App, Lifetimes};
-use crate::audit::Keeper;
 use crate::auth::{Passwords, SigningKey};
 use crate::config::{ServeSettings, Switch};
 use crate::database::{self, Direction, Store};
@@ -69,7 +68,7 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
         access_token: Duration::from_secs(settings.access_token_lifetime * 60),
         idle: Duration::from_secs(settings.session_idle_minutes * 60),
     };
-    let keeper = Keeper::start(database.options(), clock.clone());
+    let keeper = database.keep_audit_trail(clock.clone());
     let app = Arc::new(App::new(database.clone(), key, lifetimes, clock)?);
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {

@@ -8,6 +8,7 @@
 
 use std::{
     hash::BuildHasher,
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -22,6 +23,7 @@ use quick_cache::{Weighter, sync::Cache};
 
 use super::scan::{ScanLimits, scan};
 use crate::access::{self, Access, Caller, ExplainedField, Facts, Limits, Permissions, Plan};
+use crate::audit::Shape;
 use crate::kernel::{Permission, PermissionSet};
 
 /// Plans kept for one document.
@@ -37,7 +39,7 @@ pub struct Documents {
     scan: ScanLimits,
     limits: Limits,
     parsed: Cache<Arc<str>, Arc<Parsed>, Weigh>,
-    plans: Cache<(u64, u64), Arc<Planned>, Weigh>,
+    plans: Cache<(u64, u64), Arc<Prepared>, Weigh>,
     ids: AtomicU64,
     places: std::hash::RandomState,
 }
@@ -49,13 +51,26 @@ struct Parsed {
     facts: Facts,
 }
 
-struct Planned {
+/// A decided document, and what the audit trail says of it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What runs.
+    pub plan: Plan,
+    /// Which fields it asks for.
+    pub shape: Arc<Shape>,
     key: Key,
-    plan: Arc<Plan>,
+}
+
+impl Deref for Prepared {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.plan
+    }
 }
 
 /// All that a plan depends on within one document.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
     operation: usize,
     caller: Caller,
@@ -71,9 +86,9 @@ impl Weighter<Arc<str>, Arc<Parsed>> for Weigh {
     }
 }
 
-impl Weighter<(u64, u64), Arc<Planned>> for Weigh {
-    fn weight(&self, _place: &(u64, u64), planned: &Arc<Planned>) -> u64 {
-        planned.plan.weight() + size_of_val(&*planned.key.steering) as u64
+impl Weighter<(u64, u64), Arc<Prepared>> for Weigh {
+    fn weight(&self, _place: &(u64, u64), prepared: &Arc<Prepared>) -> u64 {
+        prepared.plan.weight() + prepared.shape.weight() + size_of_val(&*prepared.key.steering) as u64
     }
 }
 
@@ -106,7 +121,7 @@ impl Documents {
         operation_name: Option<&str>,
         variables: &Variables,
         caller: &Caller,
-    ) -> Result<Arc<Plan>, ServerError> {
+    ) -> Result<Arc<Prepared>, ServerError> {
         access::check_variables(variables, &self.limits)?;
         let parsed = self.parsed(text)?;
         let chosen = parsed.facts.choose(&parsed.document, operation_name)?;
@@ -116,11 +131,14 @@ impl Documents {
         if let Some(found) = self.plans.get(&place)
             && found.key == key
         {
-            return Ok(Arc::clone(&found.plan));
+            return Ok(found);
         }
-        let plan = Arc::new(self.access.plan(chosen, variables, caller, &self.limits)?);
-        self.plans.insert(place, Arc::new(Planned { key, plan: Arc::clone(&plan) }));
-        Ok(plan)
+        let plan = self.access.plan(chosen, variables, caller, &self.limits)?;
+        let refused = plan.refused().map(|refusal| refusal.coordinate.clone());
+        let shape = Arc::new(Shape::new(plan.coordinates().iter().cloned(), refused));
+        let prepared = Arc::new(Prepared { plan, shape, key });
+        self.plans.insert(place, Arc::clone(&prepared));
+        Ok(prepared)
     }
 
     /// Lists what a document asks for, field by field, and runs nothing. Nothing of it is remembered.
@@ -152,6 +170,13 @@ impl Documents {
     pub fn permissions(&self, set: Permissions) -> PermissionSet {
         let labels = self.labels.iter().filter(|(_, label)| !label.is_empty() && set.contains(*label));
         labels.map(|(permission, _)| *permission).collect()
+    }
+
+    /// Whether a plan reads anything that somebody who is signed in does not have by that alone.
+    pub fn asks_for_more_than_sign_in(&self, plan: &Plan) -> bool {
+        let common = |(permission, _): &&(Permission, Permissions)| *permission == Permission::SignedIn;
+        let signed_in = self.labels.iter().find(common).map_or(Permissions::NONE, |(_, label)| *label);
+        !plan.needs().minus(signed_in).is_empty()
     }
 
     /// What a document may cost.
@@ -234,7 +259,7 @@ mod tests {
             let document = parse_query(text).expect("it parses");
             let variables = variables("v", other);
             let anew = documents.access.prepare(&document, None, &variables, &caller, &Limits::default());
-            assert_eq!(format!("{second:?}"), format!("{:?}", anew.expect("a plan")), "{text}");
+            assert_eq!(format!("{:?}", second.plan), format!("{:?}", anew.expect("a plan")), "{text}");
         }
     }
 

@@ -18,14 +18,14 @@ mod user_error;
 pub(crate) use connection::connection;
 pub use connection::{PageInfo, TotalCount};
 pub use cursor::Cursors;
-pub use documents::Documents;
+pub use documents::{Documents, Prepared};
 pub use explainer::{DryRun, Explainer, Explanation, Question};
 pub use input::{OrderDirection, ids, search_words, unless_null, wants, wants_in_nodes};
 pub use page::PageArgs;
 pub use rights::CannotReason;
 pub use scalars::{Date, DateTime};
 pub use scan::{ScanError, ScanLimits, scan};
-pub use user_error::{Check, Fail, UserError, UserErrorCode, settle};
+pub use user_error::{Check, Fail, UserError, UserErrorCode, settle, settle_outside};
 
 use std::any::Any;
 use std::sync::Arc;

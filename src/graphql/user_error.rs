@@ -1,6 +1,8 @@
-use async_graphql::{Enum, MaybeUndefined, SimpleObject};
+use async_graphql::{Context, Enum, MaybeUndefined, SimpleObject};
 
 use super::label::access;
+use super::scope;
+use crate::audit::AuditOutcome;
 use crate::error::AppError;
 use crate::kernel::Permission;
 use crate::kernel::text::TextProblem;
@@ -96,11 +98,28 @@ impl<E: Into<AppError>> From<E> for Fail {
     }
 }
 
-/// Splits what a service did into the two fields of a payload.
+/// Splits what a service did into the two fields of a payload, and sees to it that the audit trail tells of it: also what
+/// changed nothing leaves an event when somebody is signed in.
 ///
 /// # Errors
 /// The surprises.
-pub fn settle<T>(done: Result<T, Fail>) -> Result<(Option<T>, Vec<UserError>), AppError> {
+pub fn settle<T>(ctx: &Context<'_>, done: Result<T, Fail>) -> Result<(Option<T>, Vec<UserError>), AppError> {
+    if let Ok(scope) = scope(ctx) {
+        let outcome = match &done {
+            Ok(_) => AuditOutcome::Ok,
+            Err(Fail::User(_)) => AuditOutcome::Refused,
+            Err(Fail::App(_)) => AuditOutcome::Failed,
+        };
+        scope.witness().settle(scope.clock.now(), outcome);
+    }
+    settle_outside(done)
+}
+
+/// The same where nobody is signed in yet, or somebody else than will be: the service sees to the events.
+///
+/// # Errors
+/// The surprises.
+pub fn settle_outside<T>(done: Result<T, Fail>) -> Result<(Option<T>, Vec<UserError>), AppError> {
     match done {
         Ok(value) => Ok((Some(value), Vec::new())),
         Err(Fail::User(errors)) => Ok((None, errors)),

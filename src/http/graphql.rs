@@ -4,7 +4,6 @@
 //! in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
 //! unknown state.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +20,15 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::accept::MediaType;
+use super::ending::ending;
 use super::{HttpState, PeerAddress, RequestId, client, plain};
-use crate::access::{Plan, UNAUTHENTICATED, VALIDATION_FAILED};
+use crate::access::{UNAUTHENTICATED, VALIDATION_FAILED};
 use crate::app::App;
+use crate::audit::{Ending, Receipt, RequestContext};
 use crate::auth::PartnerKey;
 use crate::domains;
 use crate::error::{AppError, ErrorCode};
+use crate::graphql::Prepared;
 use crate::kernel::{Client, Viewer};
 use crate::tenancy::HospitalScope;
 
@@ -73,21 +75,26 @@ pub(super) async fn handle(
     let address =
         peer.map(|Extension(PeerAddress(peer))| client::address(peer, &parts.headers, &state.trusted_proxies));
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let client = Client::new(user_agent, address);
+    let context = RequestContext { id, client: Client::new(user_agent, address), ..RequestContext::default() };
     let body = match read(body, state.max_body_bytes).await {
         Ok(body) => body,
         Err(response) => return response,
     };
     // Asked when everything is there and the document runs next: who sends a body slowly must not outlive the session.
-    let viewer = match viewer(&state.app, &parts.headers, address).await {
+    let viewer = match viewer(&state.app, &parts.headers, &context).await {
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),
     };
-    let answer = match params(&body) {
-        Ok(params) => execute(&state, viewer, client, params).await,
-        Err(message) => refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message),
+    let (answer, receipt) = match params(&body) {
+        Ok(params) => execute(&state, viewer, context, params).await,
+        Err(message) => unrecorded(refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message)),
     };
-    answer.write(media, id)
+    // Written while its events are.
+    let written = answer.write(media, id);
+    match receipt.durable().await {
+        Ok(()) => written,
+        Err(error) => unavailable(&error).write(media, id),
+    }
 }
 
 /// `application/json`, in UTF-8 if it says so.
@@ -100,20 +107,20 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Who sends the request; `None` without a credential. A credential that does not hold is refused, so that nobody takes
 /// an answer for strangers for the own.
-async fn viewer(app: &App, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Option<Viewer>, Answer> {
+async fn viewer(app: &App, headers: &HeaderMap, context: &RequestContext) -> Result<Option<Viewer>, Answer> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let credential = value.to_str().ok().and_then(|value| {
         let (scheme, credential) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
     });
     let held = match credential {
-        Some(key) if PartnerKey::is_meant(key) => app.partner_keys.verify(key, address).await,
+        Some(key) if PartnerKey::is_meant(key) => app.partner_keys.verify(key, context).await,
         Some(token) => app.sessions.viewer(token).await,
         None => Ok(None),
     };
     let viewer = held.map_err(|error| {
         tracing::error!(?error, "a credential could not be looked up");
-        refused(StatusCode::SERVICE_UNAVAILABLE, error.code().as_str(), error.message())
+        unavailable(&error)
     })?;
     viewer.map(Some).ok_or_else(|| {
         let message = "The access token or partner key is not valid, or no longer. Sign in again.";
@@ -144,39 +151,57 @@ fn params(body: &[u8]) -> Result<Params, String> {
     })
 }
 
-async fn execute(state: &HttpState, viewer: Option<Viewer>, client: Client, params: Params) -> Answer {
+async fn execute(
+    state: &HttpState,
+    viewer: Option<Viewer>,
+    context: RequestContext,
+    params: Params,
+) -> (Answer, Receipt) {
     let app = &state.app;
     let Params { query, operation_name, variables, .. } = params;
     let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
     let caller = app.caller(viewer.as_ref());
     let plan = match app.documents.prepare(&query, operation_name.as_deref(), &variables, &caller) {
         Ok(plan) => plan,
-        Err(error) => return Answer::Refused(StatusCode::BAD_REQUEST, vec![error]),
+        Err(error) => return unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, vec![error])),
     };
-    if plan.operation() == OperationType::Mutation && viewer.as_ref().is_some_and(Viewer::only_reads) {
+    let operation = plan.operation_name().map(ToOwned::to_owned);
+    let context = RequestContext { operation, shape: Some(plan.shape.clone()), ..context };
+    let scope =
+        viewer.map(|viewer| HospitalScope::new(app.database.clone(), app.clock.clone(), viewer, context.clone()));
+    if plan.operation() == OperationType::Mutation
+        && let Some(scope) = scope.as_ref().filter(|scope| scope.viewer.only_reads())
+    {
         let error = AppError::only_reads();
-        return refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message());
+        let receipt = scope.leave_events(Ending { is_mutation: true, asks: true, ..Ending::default() });
+        return (refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message()), receipt);
     }
-    let running = tokio::spawn(run(app.clone(), plan, variables, viewer, client).in_current_span());
+    let running = tokio::spawn(run(app.clone(), plan, variables, scope.map(Arc::new), context).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
             let message = "Something went wrong on our side. Give us the requestId and we will find out what.";
-            refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message)
+            unrecorded(refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message))
         }
         // The task goes on to its end, which the timeouts of the database bound.
         Err(_) => {
             let message = "The answer took too long. Ask for less, or again later.";
-            refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message)
+            unrecorded(refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message))
         }
     }
 }
 
-async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Option<Viewer>, client: Client) -> Answer {
-    let scope = viewer.map(|viewer| Arc::new(HospitalScope::new(app.database.clone(), app.clock.clone(), viewer)));
+/// Runs the document. The answer must not leave before the receipt says that what it shows is recorded.
+async fn run(
+    app: Arc<App>,
+    plan: Arc<Prepared>,
+    variables: Variables,
+    scope: Option<Arc<HospitalScope>>,
+    context: RequestContext,
+) -> (Answer, Receipt) {
     let mut response = match plan.request(variables) {
         Some(request) => {
-            let mut request = request.data(client);
+            let mut request = request.data(context);
             if let Some(scope) = &scope {
                 request = domains::loaders(request.data(scope.clone()).data(app.explainer.clone()), scope);
             }
@@ -187,15 +212,28 @@ async fn run(app: Arc<App>, plan: Arc<Plan>, variables: Variables, viewer: Optio
     // The library's own validation found a fault: nothing ran. Every other error has the path of a field.
     if !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.iter_mut().for_each(|error| set_code(error, VALIDATION_FAILED));
-        return Answer::Refused(StatusCode::BAD_REQUEST, response.errors);
+        return unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, response.errors));
     }
     plan.patch(&mut response);
-    if let Some(scope) = scope
-        && let Err(error) = scope.close().await
-    {
-        tracing::warn!(%error, "a snapshot did not end well");
+    let mut receipt = Receipt::nothing();
+    if let Some(scope) = scope {
+        // Handed over first: the snapshot ends while the events are written.
+        receipt =
+            scope.leave_events(ending(plan.operation(), app.documents.asks_for_more_than_sign_in(&plan), &response));
+        if let Err(error) = scope.close().await {
+            tracing::warn!(%error, "a snapshot did not end well");
+        }
     }
-    Answer::Ran(Box::new(response))
+    (Answer::Ran(Box::new(response)), receipt)
+}
+
+/// An answer of which the audit trail says nothing: nothing ran, and nobody's data is in it.
+fn unrecorded(answer: Answer) -> (Answer, Receipt) {
+    (answer, Receipt::nothing())
+}
+
+fn unavailable(error: &AppError) -> Answer {
+    refused(StatusCode::SERVICE_UNAVAILABLE, error.code().as_str(), error.message())
 }
 
 fn refused(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {

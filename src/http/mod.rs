@@ -9,6 +9,7 @@
 
 mod accept;
 mod client;
+mod ending;
 pub mod graphiql;
 mod graphql;
 mod health;

@@ -9,7 +9,8 @@ use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
 use sea_orm::{DbErr, QueryResult, Statement};
 
 use super::tx::{Tx, WriteTx, open_error, prepared};
-use crate::kernel::HospitalId;
+use crate::audit::{Entry, Keeper, Known, Lane, Witness};
+use crate::kernel::{Clock, HospitalId};
 
 /// How the pool behaves.
 #[derive(Clone, Debug)]
@@ -30,6 +31,9 @@ pub struct Database {
     pool: PgPool,
     statement_timeout: Duration,
     statements: Counter,
+    known: Arc<Known>,
+    lane: Lane,
+    audits_reads: bool,
 }
 
 /// Counts statements sent to the database.
@@ -65,6 +69,12 @@ pub enum NotSafe {
         /// What is wrong with it.
         why: String,
     },
+    /// A commit would not wait for the disk.
+    #[error(
+        "synchronous_commit is off for this role, so an answer could leave before its audit event is durable. Run \
+         `ALTER ROLE ... SET synchronous_commit = on` as an administrator, for the role that DATABASE_URL names"
+    )]
+    NotDurable,
     /// Tables without a wall.
     #[error(
         "row level security is not enabled and forced on: {0}. Run `patient-logger migrate`; if that does not help, \
@@ -99,11 +109,34 @@ impl Database {
             .max_connections(settings.pool_size)
             .acquire_timeout(settings.acquire_timeout)
             .test_before_acquire(false)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
-        let database = Self { pool, statement_timeout: settings.statement_timeout, statements: Counter::default() };
+        // A connection of its own: the events of answers must not wait behind requests for one of the pool.
+        let known = Arc::new(Known::default());
+        let lane = Lane::open(options.application_name("patient-logger-audit"), known.clone()).await?;
+        let (statement_timeout, statements) = (settings.statement_timeout, Counter::default());
+        let database = Self { pool, statement_timeout, statements, known, lane, audits_reads: true };
         database.check().await?;
         Ok(database)
+    }
+
+    /// The same database, where reads leave no events. Changes, sign-ins and refusals still do.
+    pub fn without_audit_of_reads(self) -> Self {
+        Self { audits_reads: false, ..self }
+    }
+
+    pub(super) fn audits_reads(&self) -> bool {
+        self.audits_reads
+    }
+
+    /// Takes the events that no transaction of a change holds.
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    /// Leaves events that no answer waits for: nothing was given, and how long it takes must not tell why.
+    pub(crate) fn leave(&self, entry: Entry) {
+        self.lane.submit(entry).unwatched();
     }
 
     /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in only.
@@ -113,7 +146,16 @@ impl Database {
 
     /// Opens a transaction in the hospital that a credential names, to look whether it holds.
     pub(crate) async fn begin_for_credential(&self, hospital: HospitalId) -> Result<WriteTx, DbErr> {
-        self.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", hospital.0).await.map(WriteTx)
+        self.begin_write(hospital, None).await
+    }
+
+    pub(super) async fn begin_write(
+        &self,
+        hospital: HospitalId,
+        witness: Option<(Arc<Witness>, Clock)>,
+    ) -> Result<WriteTx, DbErr> {
+        let tx = self.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", hospital.0).await?;
+        Ok(WriteTx { tx, witness, known: self.known.clone() })
     }
 
     /// Asks whether a credential holds, with one statement that enters the hospital by itself and so needs no transaction
@@ -178,13 +220,14 @@ impl Database {
         }
     }
 
-    /// How to reach the database outside of the pool, for the one background job that belongs to no hospital.
-    pub fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::clone(&self.pool.connect_options())
+    /// Starts the job that seals the audit trail, with a connection of its own.
+    pub fn keep_audit_trail(&self, clock: Clock) -> Keeper {
+        Keeper::start(PgConnectOptions::clone(&self.pool.connect_options()), clock)
     }
 
-    /// Ends all connections.
+    /// Writes the events that wait, and ends all connections.
     pub async fn close(&self) {
+        self.lane.close().await;
         self.pool.close().await;
     }
 
@@ -199,6 +242,15 @@ impl Database {
             return Err(NotSafe::PowerfulRole { role: role.try_get("role")?, why });
         }
         self.ready().await?;
+        let setting =
+            |name: &'static str| sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&self.pool);
+        let (commit, fsync): (String, String) = (setting("synchronous_commit").await?, setting("fsync").await?);
+        if commit == "off" {
+            return Err(NotSafe::NotDurable);
+        }
+        if fsync == "off" {
+            tracing::warn!("PostgreSQL runs with fsync = off: a loss of power may lose changes and audit events");
+        }
         let open: Vec<String> = sqlx::query_scalar(OPEN_TABLES).fetch_all(&self.pool).await?;
         if !open.is_empty() {
             return Err(NotSafe::OpenTables(open.join(", ")));

@@ -5,6 +5,7 @@ use sea_orm::DbErr;
 use tokio::sync::Mutex;
 
 use super::{Database, Tx, WriteTx};
+use crate::audit::{AuditAction, AuditOutcome, Ending, Entry, Receipt, RequestContext, Witness};
 use crate::error::{AppError, ErrorCode};
 use crate::kernel::{Clock, HospitalId, StaffId, Viewer};
 
@@ -16,6 +17,7 @@ pub struct HospitalScope {
     /// What time it is.
     pub clock: Clock,
     database: Database,
+    witness: Arc<Witness>,
     snapshot: Mutex<Option<Arc<Tx>>>,
     writes: AtomicU64,
 }
@@ -30,9 +32,25 @@ pub struct LoadKey<K> {
 }
 
 impl HospitalScope {
-    /// The scope of a viewer. Opens no connection.
-    pub fn new(database: Database, clock: Clock, viewer: Viewer) -> Self {
-        Self { viewer, clock, database, snapshot: Mutex::new(None), writes: AtomicU64::new(0) }
+    /// The scope of a viewer in a request. Opens no connection.
+    pub fn new(database: Database, clock: Clock, viewer: Viewer, request: RequestContext) -> Self {
+        let witness = Arc::new(Witness::new(&viewer, request));
+        Self { viewer, clock, database, witness, snapshot: Mutex::new(None), writes: AtomicU64::new(0) }
+    }
+
+    /// What the request leaves in the audit trail.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
+    }
+
+    /// Hands over what the request leaves in the audit trail beside its changes, when it has run. The answer leaves when the
+    /// receipt says so.
+    pub fn leave_events(&self, ending: Ending) -> Receipt {
+        let Entry { mut events, shape } = self.witness.finish(self.clock.now(), ending);
+        if !self.database.audits_reads() {
+            events.retain(|event| event.action != AuditAction::Read || event.outcome == AuditOutcome::Refused);
+        }
+        self.database.lane().submit(Entry { events, shape })
     }
 
     /// The hospital that the request happens in.
@@ -73,7 +91,7 @@ impl HospitalScope {
         // could wait for ever, as soon as all connections are held by such requests.
         self.close().await?;
         self.writes.fetch_add(1, Ordering::Relaxed);
-        self.database.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", self.hospital_id().0).await.map(WriteTx)
+        self.database.begin_write(self.hospital_id(), Some((self.witness.clone(), self.clock.clone()))).await
     }
 
     /// Ends the snapshot. A later read opens a new one.

@@ -1,4 +1,5 @@
 use std::ops::Deref;
+use std::sync::Arc;
 
 use async_graphql::async_trait::async_trait;
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, PgPool, Postgres};
@@ -7,6 +8,8 @@ use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
 use super::database::Counter;
+use crate::audit::{self, Entry, Facts, Known, Witness};
+use crate::kernel::Clock;
 
 /// A transaction, as SeaORM sees it.
 ///
@@ -46,15 +49,50 @@ impl Tx {
 
 /// A transaction that changes something. Dropped without [`WriteTx::commit`], it changes nothing.
 #[derive(Debug)]
-pub struct WriteTx(pub(super) Tx);
+pub struct WriteTx {
+    pub(super) tx: Tx,
+    /// The trail of the request, when the change is a viewer's: its event is committed with it.
+    pub(super) witness: Option<(Arc<Witness>, Clock)>,
+    pub(super) known: Arc<Known>,
+}
 
 impl WriteTx {
-    /// Makes the changes last.
+    /// Makes the changes last, and the event that tells of them.
     ///
     /// # Errors
     /// When the database cannot say that it did.
     pub async fn commit(self) -> Result<(), DbErr> {
-        self.0.end().await
+        match &self.witness {
+            Some((witness, clock)) => {
+                let facts = self.append(&witness.change(clock.now())).await?;
+                self.tx.end().await?;
+                self.known.learn(facts);
+                witness.recorded();
+                Ok(())
+            }
+            None => self.tx.end().await,
+        }
+    }
+
+    /// Makes the changes last, and these events with them: for what happens where there is no viewer yet, or in a hospital
+    /// that is not the viewer's.
+    ///
+    /// # Errors
+    /// When the database cannot say that it did.
+    pub(crate) async fn commit_with(self, entry: &Entry) -> Result<(), DbErr> {
+        let facts = self.append(entry).await?;
+        self.tx.end().await?;
+        self.known.learn(facts);
+        Ok(())
+    }
+
+    async fn append(&self, entry: &Entry) -> Result<Facts, DbErr> {
+        let mut inner = self.tx.inner.lock().await;
+        let connection = &mut **inner.as_mut().ok_or_else(closed)?;
+        self.tx.statements.add(1);
+        let written = audit::append(connection, &self.known, &[entry]).await;
+        // What this process believed to be there may be what is missing.
+        written.map_err(query_error).inspect_err(|_| self.known.forget())
     }
 }
 
@@ -62,7 +100,7 @@ impl Deref for WriteTx {
     type Target = Tx;
 
     fn deref(&self) -> &Tx {
-        &self.0
+        &self.tx
     }
 }
 

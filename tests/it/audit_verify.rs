@@ -313,6 +313,18 @@ async fn a_tail_cut_off_and_a_chain_made_anew_show_against_heads_kept_elsewhere(
 }
 
 #[tokio::test]
+async fn changed_names_of_fields_are_found() {
+    let app = TestApp::start().await;
+    let hospital = app.hospital().await;
+    app.admin(&hospital).ask("{ patients { nodes { lastName } } }").await.data();
+    let history = History::of(&app.database);
+    history.seal().await;
+    assert_eq!(history.faults().await, []);
+    history.tamper("UPDATE audit_shapes SET fields = array_remove(fields, 'Patient.lastName')").await;
+    assert!(matches!(history.faults().await[..], [Fault::ShapeChanged { .. }]));
+}
+
+#[tokio::test]
 async fn events_that_nobody_seals_are_found() {
     let stage = Stage::set().await;
     let hospital = patient_logger::kernel::HospitalId(stage.hospital);

@@ -8,7 +8,10 @@ use patient_logger::tenancy::{Database, DatabaseSettings};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::support::{Hospital, PASSWORD, TestApp, TestDatabase};
+use crate::support::{History, Hospital, PASSWORD, TestApp, TestDatabase};
+
+/// Tables that hold nothing of any hospital: names of the schema, and how far the chain of the audit trail is.
+const OF_NO_HOSPITAL: [&str; 3] = ["audit_retired", "audit_shapes", "audit_state"];
 
 /// Every table that the server's role can read something of.
 async fn readable_tables(app: &mut PgConnection) -> Vec<String> {
@@ -47,6 +50,7 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
         let input = serde_json::json!({ "email": hospital.clinician.email, "password": PASSWORD });
         app.anonymous().mutate("signIn", input, "refreshToken").await;
     }
+    History::of(&app.database).seal_and_post().await;
     hospitals
 }
 
@@ -58,6 +62,12 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     let tables = readable_tables(&mut connection).await;
     let expected = [
         "accounts",
+        "audit_events",
+        "audit_patients",
+        "audit_retired",
+        "audit_seals",
+        "audit_shapes",
+        "audit_state",
         "hospitals",
         "idempotency_keys",
         "partner_keys",
@@ -71,7 +81,7 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     assert_eq!(tables, expected, "a new table belongs into this list");
 
     let mut superuser = app.database.superuser().await;
-    for table in &tables {
+    for table in tables.iter().filter(|table| !OF_NO_HOSPITAL.contains(&table.as_str())) {
         let all = count(&mut superuser, table).await;
         assert_eq!(count(&mut connection, table).await, 0, "{table} without a setting");
         for nothing in ["", &Uuid::nil().to_string(), &Uuid::now_v7().to_string()] {
@@ -123,6 +133,21 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         "UPDATE sessions SET staff_id = staff_id".into(),
         "UPDATE sessions SET absolute_expires_at = now()".into(),
         "UPDATE refresh_tokens SET hash = hash".into(),
+        "UPDATE audit_events SET actor_id = gen_random_uuid()".into(),
+        "DELETE FROM audit_events".into(),
+        "TRUNCATE audit_events".into(),
+        "INSERT INTO audit_events SELECT * FROM audit_events".into(),
+        "UPDATE audit_shapes SET fields = '{}'".into(),
+        "DELETE FROM audit_shapes".into(),
+        "UPDATE audit_seals SET no = no".into(),
+        "INSERT INTO audit_seals SELECT * FROM audit_seals".into(),
+        "DELETE FROM audit_patients".into(),
+        "INSERT INTO audit_patients SELECT * FROM audit_patients".into(),
+        "UPDATE audit_state SET sealed_xid = 0".into(),
+        "INSERT INTO audit_retired VALUES ('2026-11-01', now())".into(),
+        "SELECT * FROM audit_events_2026_03".into(),
+        "DELETE FROM audit_events_2026_03".into(),
+        "DROP TABLE audit_events_2026_03".into(),
         "DELETE FROM sessions".into(),
         "DELETE FROM patients".into(),
         "DELETE FROM task_logs".into(),
@@ -173,12 +198,18 @@ async fn every_table_of_a_hospital_has_the_wall() {
     let gaps: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname || ': ' || problem FROM pg_class c CROSS JOIN LATERAL (VALUES
              ('row security is not enabled and forced', c.relrowsecurity AND c.relforcerowsecurity),
-             ('no restrictive policy compares the hospital', EXISTS (
+             ('no restrictive policy compares the hospital', c.relispartition OR c.relname = ANY ($1) OR EXISTS (
                  SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd = '*'
                  AND pg_get_expr(p.polqual, c.oid) LIKE '%app.current_hospital_id%')),
              ('the wall does not bind the server''s role', NOT EXISTS (
                  SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND NOT p.polpermissive
                  AND NOT ('patient_logger_app'::regrole = ANY (p.polroles)))),
+             ('it holds rows of a hospital', c.relname <> ALL ($1) OR NOT EXISTS (
+                 SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'hospital_id')),
+             ('a partition is open to somebody by itself', NOT c.relispartition OR NOT EXISTS (
+                 SELECT FROM pg_roles r WHERE r.rolname LIKE 'patient_logger_%' AND r.oid <> c.relowner
+                 AND (has_any_column_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE')
+                      OR has_table_privilege(r.oid, c.oid, 'DELETE, TRUNCATE')))),
              ('the server''s role may empty it', NOT has_table_privilege('patient_logger_app', c.oid, 'TRUNCATE')),
              ('the server''s role may delete from it', NOT has_table_privilege('patient_logger_app', c.oid, 'DELETE')),
              ('the server''s role may refer to it', NOT has_table_privilege('patient_logger_app', c.oid, 'REFERENCES')),
@@ -186,6 +217,7 @@ async fn every_table_of_a_hospital_has_the_wall() {
          ) AS checks (problem, holds)
          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'seaql_migrations' AND NOT holds",
     )
+    .bind(OF_NO_HOSPITAL.map(str::to_owned).to_vec())
     .fetch_all(&mut connection)
     .await
     .unwrap();
@@ -223,13 +255,18 @@ async fn the_doors_across_hospitals_are_these_and_belong_to_nobody_who_can_sign_
     let door = |name: &str, owner: &str| (name.to_owned(), owner.to_owned());
     let expected = [
         door("account_door", "patient_logger_door"),
+        door("audit_append", "patient_logger_door"),
+        door("audit_hospitals", "patient_logger_door"),
+        door("audit_partitions", "patient_logger_owner"),
+        door("audit_post", "patient_logger_door"),
+        door("audit_seal", "patient_logger_door"),
         door("context_door", "patient_logger_door"),
         door("schema_version", "patient_logger_owner"),
         door("sign_in_door", "patient_logger_door"),
     ];
     assert_eq!(described, expected);
     for row in doors {
-        assert_eq!(row.get::<&str, _>("settings"), "{\"search_path=pg_catalog, pg_temp\"}");
+        assert!(row.get::<&str, _>("settings").starts_with("{\"search_path=pg_catalog, pg_temp\""), "{row:?}");
         assert!(!row.get::<bool, _>("open"));
     }
     let immutable: Vec<String> = sqlx::query_scalar(
@@ -249,6 +286,9 @@ async fn another_permissive_policy_opens_nothing() {
     let mut superuser = app.database.superuser().await;
     let mut connection = app.database.app().await;
     for table in [
+        "audit_events",
+        "audit_patients",
+        "audit_seals",
         "hospitals",
         "accounts",
         "patients",

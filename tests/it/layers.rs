@@ -12,14 +12,18 @@ const ROOMS: [(&str, &[&str], &[&str]); 15] = [
     ("packages", &[], &[]),
     ("config", &["database", "packages", "tenancy"], &[]),
     ("database", &["config", "packages"], &["sea_orm", "sqlx", "migration"]),
-    ("audit", &["kernel"], &["sea_orm", "sqlx"]),
-    ("tenancy", &["error", "kernel"], &["sea_orm", "sqlx", "migration"]),
+    ("audit", &["error", "kernel"], &["sea_orm", "sqlx"]),
+    ("tenancy", &["audit", "error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("auth", &["error", "kernel"], &[]),
-    ("graphql", &["access", "error", "kernel", "tenancy"], &[]),
-    ("domains", &["access", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
+    ("graphql", &["access", "audit", "error", "kernel", "tenancy"], &[]),
+    ("domains", &["access", "audit", "auth", "error", "graphql", "kernel", "tenancy"], &["sea_orm", "entity"]),
     ("seed", &["auth", "kernel"], &["sea_orm", "sqlx"]),
     ("app", &["access", "auth", "domains", "graphql", "kernel", "tenancy"], &[]),
-    ("http", &["access", "app", "auth", "domains", "error", "kernel", "packages", "tenancy"], &["axum", "hyper"]),
+    (
+        "http",
+        &["access", "app", "audit", "auth", "domains", "error", "graphql", "kernel", "packages", "tenancy"],
+        &["axum", "hyper"],
+    ),
     ("cli", &["app", "audit", "auth", "config", "database", "error", "http", "kernel", "seed", "tenancy"], &["axum"]),
 ];
 
@@ -37,7 +41,13 @@ const ACTS: [(&str, &[&str], &[&str], &str); 7] = [
     (
         "opens a connection",
         &["PgConnection::connect", "PgPoolOptions", ".connect().await", ".connect_with(", "from_sqlx_postgres_pool"],
-        &["src/tenancy/database.rs", "src/database/mod.rs", "src/seed/writer.rs", "src/audit/keeper.rs"],
+        &[
+            "src/audit/keeper.rs",
+            "src/audit/lane.rs",
+            "src/tenancy/database.rs",
+            "src/database/mod.rs",
+            "src/seed/writer.rs",
+        ],
         "take a Tx or a HospitalScope: outside of them no hospital is set",
     ),
     (

@@ -9,13 +9,16 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, Utc};
+use futures_util::TryStreamExt;
 use sea_orm::sqlx;
+use uuid::Uuid;
 
 pub use finding::{Fault, Finding, Place};
 use links::{Links, StoredSeal};
 use months::Months;
 use window::Window;
 
+use super::Shape;
 use super::chain::{Hash, Record, Seal};
 use super::copy::{Row, Rows};
 use super::heads::Head;
@@ -67,6 +70,9 @@ impl Trail {
             retired.iter().filter(|(month, at)| at.date_naive() < **month + chrono::Months::new(12 * YEARS_KEPT + 1));
         tell(&mut verified, None, early.map(|(&month, &at)| Fault::RetiredEarly { month, at }).collect());
 
+        let shapes = self.changed_shapes().await?;
+        tell(&mut verified, None, shapes.into_iter().map(|id| Fault::ShapeChanged { id }).collect());
+
         for hospital in hospitals {
             let kept = kept.iter().filter(|head| head.hospital_id == hospital.id).map(|head| (head.no, head.head));
             let mut snapshot = self.enter(hospital.id).await?;
@@ -84,6 +90,18 @@ impl Trail {
             verified.events += months.events;
         }
         Ok(verified)
+    }
+
+    async fn changed_shapes(&mut self) -> sqlx::Result<Vec<Uuid>> {
+        let mut rows = sqlx::query_as("SELECT id, fields, refused FROM audit_shapes").fetch(self.connection());
+        let mut changed = Vec::new();
+        while let Some((id, fields, refused)) = rows.try_next().await? {
+            let (fields, refused): (Vec<String>, Vec<String>) = (fields, refused);
+            if Shape::new(fields, refused).id() != id {
+                changed.push(id);
+            }
+        }
+        Ok(changed)
     }
 
     async fn retired(&mut self) -> sqlx::Result<BTreeMap<NaiveDate, DateTime<Utc>>> {

@@ -236,9 +236,10 @@ fn settings(socket_dir: &Path, durable: bool) -> Vec<(&'static str, String)> {
         ("unix_socket_directories", socket_dir),
         ("fsync", sync.to_owned()),
         ("full_page_writes", sync.to_owned()),
-        ("synchronous_commit", sync.to_owned()),
     ];
     let fixed = [
+        // Without fsync it costs nothing, and the server refuses to work without it.
+        ("synchronous_commit", "on"),
         ("listen_addresses", ""),
         ("unix_socket_permissions", "0700"),
         ("timezone", "UTC"),

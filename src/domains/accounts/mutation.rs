@@ -2,11 +2,12 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::ViewerObject;
 use super::service::{Entry, Place, SignIn};
+use crate::audit::RequestContext;
 use crate::domains::sessions::{Opened, Sessions};
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{DateTime, Fail, UserError, scope, settle};
-use crate::kernel::{Client, Permission, Role, StaffId};
+use crate::graphql::{DateTime, UserError, scope, settle, settle_outside};
+use crate::kernel::{Permission, Role, StaffId};
 
 /// The mutations of this domain.
 #[derive(Debug, Default)]
@@ -94,8 +95,7 @@ macro_rules! tokens_payload {
         }
 
         impl $name {
-            fn of(done: std::result::Result<Opened, Fail>) -> Result<Self> {
-                let (opened, user_errors) = settle(done)?;
+            fn of((opened, user_errors): (Option<Opened>, Vec<UserError>)) -> Result<Self> {
                 let Some(opened) = opened else { return Ok(Self { user_errors, ..Self::default() }) };
                 Ok(Self {
                     access_token: Some(opened.access.token),
@@ -122,9 +122,11 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and where.")] input: SignInInput,
     ) -> Result<Option<SignInPayload>> {
-        let entered =
-            ctx.data::<SignIn>()?.sign_in(&input.email, &input.password, input.hospital.as_deref(), &client(ctx)).await;
-        Ok(Some(match settle(entered)? {
+        let entered = ctx
+            .data::<SignIn>()?
+            .sign_in(&input.email, &input.password, input.hospital.as_deref(), &request(ctx))
+            .await;
+        Ok(Some(match settle_outside(entered)? {
             (Some(Entry::In(opened)), _) => SignInPayload {
                 access_token: Some(opened.access.token),
                 expires_at: Some(opened.access.expires_at.into()),
@@ -151,8 +153,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<Option<RefreshSessionPayload>> {
-        let refreshed = ctx.data::<Sessions>()?.refresh(&input.refresh_token, &client(ctx)).await;
-        Ok(Some(RefreshSessionPayload::of(refreshed)?))
+        let refreshed = ctx.data::<Sessions>()?.refresh(&input.refresh_token, &request(ctx)).await;
+        Ok(Some(RefreshSessionPayload::of(settle_outside(refreshed)?)?))
     }
 
     /// Opens a session in another hospital where your account works, without a password. The session of this request goes on
@@ -164,14 +166,14 @@ impl Mutation {
         #[graphql(desc = "Where to.")] input: SwitchContextInput,
     ) -> Result<Option<SwitchContextPayload>> {
         let staff_id = StaffId::parse(&input.staff_id).map_err(AppError::from)?;
-        let switched = ctx.data::<Sessions>()?.switch(scope(ctx)?, staff_id, &client(ctx)).await;
-        Ok(Some(SwitchContextPayload::of(switched)?))
+        let switched = ctx.data::<Sessions>()?.switch(scope(ctx)?, staff_id, &request(ctx)).await;
+        Ok(Some(SwitchContextPayload::of(settle(ctx, switched)?)?))
     }
 }
 
-/// From where the request comes.
-fn client(ctx: &Context<'_>) -> Client {
-    ctx.data_opt::<Client>().cloned().unwrap_or_default()
+/// Which request it is, and from where.
+fn request(ctx: &Context<'_>) -> RequestContext {
+    ctx.data_opt::<RequestContext>().cloned().unwrap_or_default()
 }
 
 impl From<Place> for SignInChoice {

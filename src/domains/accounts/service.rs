@@ -1,8 +1,9 @@
 use super::repo;
+use crate::audit::{AuditAction, AuditOutcome, RequestContext, Who};
 use crate::auth::Passwords;
 use crate::domains::sessions::{Opened, Sessions};
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Client, HospitalId, Role, StaffId, text};
+use crate::kernel::{HospitalId, Role, StaffId, text};
 use crate::tenancy::Database;
 
 /// What signing in needs.
@@ -40,7 +41,7 @@ impl SignIn {
         email: &str,
         password: &str,
         hospital: Option<&str>,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Entry, Fail> {
         let rows = match text::address(email) {
             Ok(address) => repo::sign_in_door(&self.database.begin_outside_hospitals().await?, &address).await?,
@@ -48,22 +49,35 @@ impl SignIn {
             Err(_) => Vec::new(),
         };
         let hash = rows.first().map(|row| row.password_hash.clone());
-        if !self.passwords.verify(password, hash.as_deref()).await? {
-            return Err(invalid_credentials());
-        }
         let mut places = rows.into_iter().filter_map(Place::of).collect::<Vec<_>>();
+        if !self.passwords.verify(password, hash.as_deref()).await? {
+            return Err(self.refused(&places, request));
+        }
+        let all = places.clone();
         if let Some(slug) = hospital {
             places.retain(|place| place.slug == slug);
         }
         match places.len() {
-            0 => Err(invalid_credentials()),
+            0 => Err(self.refused(&all, request)),
             1 => {
                 let place = &places[0];
-                let opened = self.sessions.open(place.hospital_id, place.staff_id, place.role, client).await?;
+                let opened = self.sessions.open(place.hospital_id, place.staff_id, place.role, request).await?;
                 Ok(Entry::In(Box::new(opened)))
             }
             _ => Ok(Entry::Choose(places)),
         }
+    }
+
+    /// Refuses a sign-in, and leaves word of it where the account works. The answer does not wait for that: whether there is
+    /// such an account must not show in the time.
+    fn refused(&self, places: &[Place], request: &RequestContext) -> Fail {
+        let now = self.sessions.now();
+        let events = places.iter().map(|place| {
+            let who = Who::staff(place.hospital_id, place.staff_id, place.role);
+            request.event(now, who, AuditAction::SignIn, AuditOutcome::Refused)
+        });
+        self.database.leave(request.entry(events.collect()));
+        invalid_credentials()
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::repo::{self, PartnerKeyRow};
 use super::service::permission_set;
+use crate::audit::{ActorKind, AuditAction, AuditOutcome, RequestContext, Who};
 use crate::auth::PartnerKey;
 use crate::error::AppError;
 use crate::kernel::{Actor, Clock, HospitalId, PartnerKeyId, Role, Viewer};
@@ -43,18 +44,28 @@ impl PartnerKeys {
         Self { database, clock, known: Arc::default() }
     }
 
-    /// Who a key speaks for when it is sent from `address`; `None` when it is not a key, not any more, or not from there.
+    /// Who a key speaks for when it is sent with this request; `None` when it is not a key, not any more, or not from there. Of
+    /// a key that exists the hospital learns that it was refused.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn verify(&self, text: &str, address: Option<IpAddr>) -> Result<Option<Viewer>, AppError> {
+    pub async fn verify(&self, text: &str, request: &RequestContext) -> Result<Option<Viewer>, AppError> {
         let Some(key) = PartnerKey::parse(text) else { return Ok(None) };
         let Some(known) = self.look_up(&key).await? else { return Ok(None) };
         let row = &known.row;
         let now = self.clock.now();
         // The hashes are compared in constant time by being hashes: how many bytes of them agree says nothing of the secret.
         let holds = row.secret_hash == key.secret_hash() && row.hospital_id == key.hospital_id.0;
-        if !holds || row.revoked_at.is_some() || row.expires_at <= now || !allows(&row.allowed_networks, address) {
+        if !holds
+            || row.revoked_at.is_some()
+            || row.expires_at <= now
+            || !allows(&row.allowed_networks, request.client.address)
+        {
+            let hospital_id = HospitalId(row.hospital_id);
+            let (kind, role) = (ActorKind::PartnerKey, Role::Partner);
+            let who = Who { hospital_id, kind, id: row.id, session_id: None, role };
+            let event = request.event(now, who, AuditAction::SignIn, AuditOutcome::Refused);
+            self.database.leave(request.entry(vec![event]));
             return Ok(None);
         }
         self.note_use(&key, &known, now);

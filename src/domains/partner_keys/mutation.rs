@@ -42,7 +42,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The key.")] input: CreatePartnerKeyInput,
     ) -> Result<Option<CreatePartnerKeyPayload>> {
-        let (made, user_errors) = settle(service::create(scope(ctx)?, input).await)?;
+        let (made, user_errors) = settle(ctx, service::create(scope(ctx)?, input).await)?;
         let (partner_key, key) = made.unzip();
         Ok(Some(CreatePartnerKeyPayload { partner_key, key, user_errors }))
     }
@@ -54,7 +54,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The key.")] input: RevokePartnerKeyInput,
     ) -> Result<Option<RevokePartnerKeyPayload>> {
-        let (partner_key, user_errors) = settle(service::revoke(scope(ctx)?, input).await)?;
+        let (partner_key, user_errors) = settle(ctx, service::revoke(scope(ctx)?, input).await)?;
         Ok(Some(RevokePartnerKeyPayload { partner_key, user_errors }))
     }
 }

@@ -84,6 +84,7 @@ pub(super) async fn create(
         return Err(UserError::new(UserErrorCode::Taken, &["name"], message).into());
     }
     let row = repo::insert(&tx, row).await?;
+    scope.witness().subject(row.id);
     tx.commit().await?;
     Ok((PartnerKeyObject::new(row), key.reveal()))
 }
@@ -91,6 +92,7 @@ pub(super) async fn create(
 /// Revokes a key. Revoking it again changes nothing.
 pub(super) async fn revoke(scope: &HospitalScope, input: RevokePartnerKeyInput) -> Result<PartnerKeyObject, Fail> {
     let id = PartnerKeyId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
     let row = row.ok_or_else(|| UserError::not_found("id", "partner key"))?;

@@ -50,7 +50,7 @@ impl Mutation {
         #[graphql(desc = "The patient.")] input: CreatePatientInput,
     ) -> Result<Option<CreatePatientPayload>> {
         let fingerprint = input.to_value().to_string();
-        let (patient, user_errors) = settle(service::create(scope(ctx)?, input, &fingerprint).await)?;
+        let (patient, user_errors) = settle(ctx, service::create(scope(ctx)?, input, &fingerprint).await)?;
         Ok(Some(CreatePatientPayload { patient, user_errors }))
     }
 
@@ -61,7 +61,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The patient and what changes.")] input: UpdatePatientInput,
     ) -> Result<Option<UpdatePatientPayload>> {
-        let (patient, user_errors) = settle(service::update(scope(ctx)?, input).await)?;
+        let (patient, user_errors) = settle(ctx, service::update(scope(ctx)?, input).await)?;
         Ok(Some(UpdatePatientPayload { patient, user_errors }))
     }
 
@@ -72,7 +72,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The patient.")] input: ArchivePatientInput,
     ) -> Result<Option<ArchivePatientPayload>> {
-        let (patient, user_errors) = settle(service::archive(scope(ctx)?, input).await)?;
+        let (patient, user_errors) = settle(ctx, service::archive(scope(ctx)?, input).await)?;
         Ok(Some(ArchivePatientPayload { patient, user_errors }))
     }
 }

@@ -10,7 +10,7 @@ use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{CannotReason, Date, DateTime, PageArgs, connection, scope};
 use crate::kernel::{PatientId, Permission};
-use crate::tenancy::{KeyPart, SortKey};
+use crate::tenancy::{HospitalScope, KeyPart, SortKey};
 
 /// A patient of your hospital.
 #[derive(Clone, Debug)]
@@ -19,7 +19,9 @@ pub struct Patient(Arc<PatientRow>);
 connection!(PatientConnection, PatientEdge, Patient, ReadPatients, "patients");
 
 impl Patient {
-    pub(super) fn new(row: PatientRow) -> Self {
+    /// A patient whom the request sees.
+    pub(super) fn seen(scope: &HospitalScope, row: PatientRow) -> Self {
+        scope.witness().saw(PatientId(row.id), row.id, row.version);
         Self(Arc::new(row))
     }
 

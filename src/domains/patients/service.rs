@@ -22,7 +22,7 @@ pub(super) async fn list(
     page: &PageRequest,
 ) -> Result<Page<Patient>, AppError> {
     let rows = repo::list(&*scope.read().await?, criteria, sort, page).await?;
-    Ok(page.page(rows).map(Patient::new))
+    Ok(page.page(rows).map(|row| Patient::seen(scope, row)))
 }
 
 pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
@@ -33,14 +33,14 @@ pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<PatientId>) -> Re
     ids.sort_unstable();
     ids.dedup();
     let rows = repo::by_ids(&*scope.read().await?, ids).await?;
-    Ok(rows.into_iter().map(Patient::new).collect())
+    Ok(rows.into_iter().map(|row| Patient::seen(scope, row)).collect())
 }
 
 pub(super) async fn by_mrn(scope: &HospitalScope, mrn: &str) -> Result<Option<Patient>, AppError> {
     if !is_mrn(mrn) {
         return Ok(None);
     }
-    Ok(repo::by_mrn(&*scope.read().await?, mrn).await?.map(Patient::new))
+    Ok(repo::by_mrn(&*scope.read().await?, mrn).await?.map(|row| Patient::seen(scope, row)))
 }
 
 pub(super) async fn create(
@@ -74,12 +74,15 @@ pub(super) async fn create(
         Claim::New => repo::insert(&tx, row).await.map_err(mrn_taken)?,
         Claim::Done(id) => repo::lock(&tx, scope.hospital_id(), PatientId(id)).await?.ok_or_else(not_found)?,
     };
+    scope.witness().subject(row.id);
+    let patient = Patient::seen(scope, row);
     tx.commit().await?;
-    Ok(Patient::new(row))
+    Ok(patient)
 }
 
 pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> Result<Patient, Fail> {
     let id = PatientId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
     still(scope, &row, input.expected_version)?;
@@ -114,7 +117,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> 
     }
     check.done()?;
     if new == row {
-        return Ok(Patient::new(row));
+        return Ok(Patient::seen(scope, row));
     }
     let change = PatientChange {
         hospital_id: Set(row.hospital_id),
@@ -132,12 +135,14 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdatePatientInput) -> 
         ..Default::default()
     };
     let row = repo::update(&tx, change).await.map_err(mrn_taken)?;
+    let patient = Patient::seen(scope, row);
     tx.commit().await?;
-    Ok(Patient::new(row))
+    Ok(patient)
 }
 
 pub(super) async fn archive(scope: &HospitalScope, input: ArchivePatientInput) -> Result<Patient, Fail> {
     let id = PatientId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
     still(scope, &row, input.expected_version)?;
@@ -151,8 +156,9 @@ pub(super) async fn archive(scope: &HospitalScope, input: ArchivePatientInput) -
         ..Default::default()
     };
     let row = repo::update(&tx, change).await?;
+    let patient = Patient::seen(scope, row);
     tx.commit().await?;
-    Ok(Patient::new(row))
+    Ok(patient)
 }
 
 /// The record is the one that the caller read, and may still change.

@@ -1,6 +1,6 @@
 //! From an access token to a viewer.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use sea_orm::DbErr;
 
 use super::repo::{self, Standing};
@@ -58,6 +58,11 @@ impl Sessions {
             self.note_use(claimed.hospital_id, session_id);
         }
         Ok(Some(viewer(claimed, standing.role)))
+    }
+
+    /// The time, as sessions see it.
+    pub(in crate::domains) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// Whose a session is and in which role; `None` when it does not stand.

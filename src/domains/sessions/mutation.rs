@@ -53,7 +53,7 @@ impl Mutation {
     /// Ends your session. Its access and refresh tokens stop at the next request; your other sessions go on.
     #[graphql(directive = access::apply(Permission::SignedIn), directive = semantic_non_null::apply())]
     async fn sign_out(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
-        let (session, user_errors) = settle(service::sign_out(scope(ctx)?).await)?;
+        let (session, user_errors) = settle(ctx, service::sign_out(scope(ctx)?).await)?;
         Ok(Some(SignOutPayload { session, user_errors }))
     }
 
@@ -61,7 +61,7 @@ impl Mutation {
     #[graphql(directive = access::apply(Permission::SignedIn), directive = semantic_non_null::apply())]
     async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<Option<SignOutEverywherePayload>> {
         let database = &ctx.data::<Sessions>()?.database;
-        let (ended_sessions, user_errors) = settle(service::sign_out_everywhere(scope(ctx)?, database).await)?;
+        let (ended_sessions, user_errors) = settle(ctx, service::sign_out_everywhere(scope(ctx)?, database).await)?;
         Ok(Some(SignOutEverywherePayload { ended_sessions, user_errors }))
     }
 
@@ -73,7 +73,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The session.")] input: RevokeSessionInput,
     ) -> Result<Option<RevokeSessionPayload>> {
-        let (session, user_errors) = settle(service::revoke(scope(ctx)?, &input.id).await)?;
+        let (session, user_errors) = settle(ctx, service::revoke(scope(ctx)?, &input.id).await)?;
         Ok(Some(RevokeSessionPayload { session, user_errors }))
     }
 }

@@ -8,10 +8,11 @@ use uuid::Uuid;
 use super::authenticate::Sessions;
 use super::repo::{self, RefreshTokenRow, SessionRow};
 use super::service;
+use crate::audit::{AuditAction, AuditOutcome, RequestContext, Who};
 use crate::auth::{AccessToken, RefreshToken};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Actor, Client, HospitalId, Role, SessionId, StaffId, Viewer};
+use crate::kernel::{Actor, HospitalId, Role, SessionId, StaffId, Viewer};
 use crate::tenancy::HospitalScope;
 
 /// Longest life of a session, however active (OWASP ASVS 5.0, 7.3.2; NIST SP 800-63B, 4.2.3, has 12 hours).
@@ -55,9 +56,9 @@ impl Sessions {
         hospital_id: HospitalId,
         staff_id: StaffId,
         role: Role,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Opened, AppError> {
-        self.begin(hospital_id, staff_id, role, Origin::SignIn, client).await
+        self.begin(hospital_id, staff_id, role, Origin::SignIn, request).await
     }
 
     /// Opens a session for another staff record of the viewer's account. The viewer's own session goes on.
@@ -65,8 +66,10 @@ impl Sessions {
         &self,
         scope: &HospitalScope,
         staff_id: StaffId,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Opened, Fail> {
+        scope.witness().action(AuditAction::SignIn);
+        scope.witness().subject(staff_id.0);
         let contexts = service::contexts(scope).await?;
         let context = contexts.into_iter().find(|context| context.staff_id == staff_id.0);
         let Some((context, role)) = context.and_then(|context| context.role().map(|role| (context, role))) else {
@@ -78,7 +81,8 @@ impl Sessions {
         scope.close().await?;
         let origin =
             Origin::Session { sign_in_id: current.sign_in_id, absolute_expires_at: current.absolute_expires_at };
-        let opened = self.begin(HospitalId(context.hospital_id), staff_id, role, origin, client).await?;
+        let opened = self.begin(HospitalId(context.hospital_id), staff_id, role, origin, request).await?;
+        scope.witness().recorded();
         // Whoever ends the sessions of an account or a sign-in looks elsewhere after ending this one. While this one stands,
         // the new one will be found; if it does not, the new one may have been missed.
         if self.standing(scope.hospital_id(), SessionId(current.id)).await?.is_none() {
@@ -94,7 +98,7 @@ impl Sessions {
         staff_id: StaffId,
         role: Role,
         origin: Origin,
-        client: &Client,
+        request: &RequestContext,
     ) -> Result<Opened, AppError> {
         let now = self.clock.now();
         let id = Uuid::now_v7();
@@ -110,8 +114,8 @@ impl Sessions {
             id,
             sign_in_id,
             staff_id: staff_id.0,
-            device: client.device.clone(),
-            address: client.address.map(|address| address.to_string()),
+            device: request.client.device.clone(),
+            address: request.client.address.map(|address| address.to_string()),
             created_at: now,
             last_used_at: now,
             expires_at,
@@ -121,8 +125,10 @@ impl Sessions {
         let tx = self.database.begin_for_credential(hospital_id).await?;
         repo::insert(&tx, row).await?;
         repo::insert_token(&tx, token_row(&refresh, None, now, expires_at)).await?;
-        tx.commit().await?;
-        self.opened(bearer, refresh, expires_at)
+        let who = Who { session_id: Some(bearer.session_id), ..Who::staff(hospital_id, staff_id, role) };
+        let event = request.event(now, who, AuditAction::SignIn, AuditOutcome::Ok);
+        tx.commit_with(&request.entry(vec![event])).await?;
+        self.opened(bearer, refresh, expires_at, request)
     }
 
     pub(super) fn idle_end(&self, now: DateTime<Utc>, absolute_end: DateTime<Utc>) -> DateTime<Utc> {
@@ -135,6 +141,7 @@ impl Sessions {
         bearer: Bearer,
         refresh: RefreshToken,
         expires_at: DateTime<Utc>,
+        request: &RequestContext,
     ) -> Result<Opened, AppError> {
         let Bearer { hospital_id, staff_id, role, session_id } = bearer;
         let access = self.tokens.issue_until(staff_id, hospital_id, role, session_id, expires_at)?;
@@ -145,7 +152,7 @@ impl Sessions {
             permissions: role.permissions(),
             expires_at: access.expires_at,
         };
-        let scope = Arc::new(HospitalScope::new(self.database.clone(), self.clock.clone(), viewer));
+        let scope = Arc::new(HospitalScope::new(self.database.clone(), self.clock.clone(), viewer, request.clone()));
         Ok(Opened { access, refresh, refresh_expires_at: expires_at, scope })
     }
 }

@@ -7,9 +7,10 @@ use super::authenticate::Sessions;
 use super::open::{Bearer, Opened, token_row};
 use super::repo::{self, SessionRow, Standing};
 use super::service;
+use crate::audit::{AuditAction, AuditOutcome, Event, RequestContext, Who};
 use crate::auth::RefreshToken;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Client, HospitalId, SessionId, StaffId};
+use crate::kernel::{Client, HospitalId, Role, SessionId, StaffId};
 use crate::tenancy::WriteTx;
 
 /// How long the bearer of a used token still gets its successor: two tabs of one browser that refresh at once, or a reply
@@ -28,7 +29,7 @@ enum Worth {
 
 impl Sessions {
     /// New tokens for a refresh token.
-    pub(in crate::domains) async fn refresh(&self, text: &str, client: &Client) -> Result<Opened, Fail> {
+    pub(in crate::domains) async fn refresh(&self, text: &str, request: &RequestContext) -> Result<Opened, Fail> {
         let token = RefreshToken::parse(text).ok_or_else(invalid)?;
         let (hospital_id, session_id) = (token.hospital_id, token.session_id);
         let tx = self.database.begin_for_credential(hospital_id).await?;
@@ -36,14 +37,14 @@ impl Sessions {
         let session = repo::lock(&tx, hospital_id, session_id).await?.ok_or_else(invalid)?;
         let standing = repo::standing_in_tx(&tx, hospital_id, session_id, self.clock.now()).await?;
         let Some(Standing { staff_id, role, .. }) = standing else { return Err(invalid()) };
-        match self.worth(&tx, &session, &token, client).await? {
+        match self.worth(&tx, &session, &token, &request.client).await? {
             Worth::Successor(refresh, expires_at) => {
                 tx.commit().await?;
-                Ok(self.opened(Bearer { hospital_id, staff_id, role, session_id }, refresh, expires_at)?)
+                Ok(self.opened(Bearer { hospital_id, staff_id, role, session_id }, refresh, expires_at, request)?)
             }
             Worth::Nothing => Err(invalid()),
             Worth::Reused => {
-                self.end_family(tx, &session).await?;
+                self.end_family(tx, &session, role, request).await?;
                 Err(invalid())
             }
         }
@@ -80,18 +81,28 @@ impl Sessions {
     }
 
     /// Ends the session, and those to which it was switched, in all hospitals of the account.
-    async fn end_family(&self, tx: WriteTx, session: &SessionRow) -> Result<(), Fail> {
+    async fn end_family(
+        &self,
+        tx: WriteTx,
+        session: &SessionRow,
+        role: Role,
+        request: &RequestContext,
+    ) -> Result<(), Fail> {
         let now = self.clock.now();
         // Asked first: the door closes with the session.
         let contexts = repo::contexts(&tx, SessionId(session.id)).await?;
         repo::revoke(&tx, session, now).await?;
-        tx.commit().await?;
+        let (hospital, staff) = (HospitalId(session.hospital_id), StaffId(session.staff_id));
+        let who = Who { session_id: Some(SessionId(session.id)), ..Who::staff(hospital, staff, role) };
+        let event = request.event(now, who, AuditAction::SignOut, AuditOutcome::Ok);
+        let reason = Some("A refresh token was used a second time.".to_owned());
+        tx.commit_with(&request.entry(vec![Event { reason, ..event }])).await?;
         tracing::warn!(
             session = %SessionId(session.id),
             "a refresh token was used a second time: its session and those of the same sign-in are ended"
         );
-        let places = service::places(HospitalId(session.hospital_id), StaffId(session.staff_id), &contexts);
-        service::end_all(&self.database, &places, Some(session.sign_in_id), now).await?;
+        let places = service::places(who, &contexts);
+        service::end_all(&self.database, &places, Some(session.sign_in_id), now, request).await?;
         Ok(())
     }
 }

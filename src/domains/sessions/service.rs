@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::object::Session;
 use super::repo::{self, ContextRow, SessionRow};
+use crate::audit::{AuditAction, AuditOutcome, RequestContext, Who};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError};
 use crate::kernel::{Actor, HospitalId, SessionId, StaffId, Viewer};
@@ -53,6 +54,8 @@ pub(super) async fn revoke(scope: &HospitalScope, id: &str) -> Result<Session, F
 }
 
 async fn end(scope: &HospitalScope, id: SessionId) -> Result<Session, Fail> {
+    scope.witness().action(AuditAction::SignOut);
+    scope.witness().subject(id.0);
     let (staff, current) = own(&scope.viewer).ok_or_else(not_found)?;
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
@@ -68,17 +71,24 @@ async fn end(scope: &HospitalScope, id: SessionId) -> Result<Session, Fail> {
 
 /// Ends all sessions of the viewer's account, wherever it works, and says how many.
 pub(super) async fn sign_out_everywhere(scope: &HospitalScope, database: &Database) -> Result<u64, Fail> {
-    let (staff, session) = own(&scope.viewer).ok_or_else(not_found)?;
+    scope.witness().action(AuditAction::SignOut);
+    let (_, session) = own(&scope.viewer).ok_or_else(not_found)?;
     let contexts = repo::contexts(&*scope.read().await?, session).await?;
     // A request holds one connection at a time.
     scope.close().await?;
-    Ok(end_all(database, &places(scope.hospital_id(), staff, &contexts), None, scope.clock.now()).await?)
+    let places = places(Who::viewer(&scope.viewer), &contexts);
+    let ended = end_all(database, &places, None, scope.clock.now(), scope.witness().request()).await?;
+    scope.witness().recorded();
+    Ok(ended)
 }
 
 /// Where an account works: here, whatever the door says, and first; and elsewhere.
-pub(super) fn places(hospital: HospitalId, staff: StaffId, contexts: &[ContextRow]) -> Vec<(HospitalId, StaffId)> {
-    let elsewhere = contexts.iter().map(|context| (HospitalId(context.hospital_id), StaffId(context.staff_id)));
-    std::iter::once((hospital, staff)).chain(elsewhere.filter(|(other, _)| *other != hospital)).collect()
+pub(super) fn places(here: Who, contexts: &[ContextRow]) -> Vec<Who> {
+    let elsewhere = contexts.iter().map(|context| {
+        let role = context.role().unwrap_or(here.role);
+        Who::staff(HospitalId(context.hospital_id), StaffId(context.staff_id), role)
+    });
+    std::iter::once(here).chain(elsewhere.filter(|who| who.hospital_id != here.hospital_id)).collect()
 }
 
 /// Ends the sessions of an account in these places, all or those of one sign-in, and says how many.
@@ -87,17 +97,22 @@ pub(super) fn places(hospital: HospitalId, staff: StaffId, contexts: &[ContextRo
 /// it is done until nothing is found. [`super::Sessions::switch`] does its part.
 pub(super) async fn end_all(
     database: &Database,
-    places: &[(HospitalId, StaffId)],
+    places: &[Who],
     sign_in: Option<Uuid>,
     now: DateTime<Utc>,
+    request: &RequestContext,
 ) -> Result<u64, DbErr> {
     let mut ended = 0;
     for _ in 0..PASSES {
         let mut found = 0;
-        for (hospital, staff) in places {
-            let tx = database.begin_for_credential(*hospital).await?;
-            found += repo::revoke_all(&tx, *staff, sign_in, now).await?;
-            tx.commit().await?;
+        for who in places {
+            let tx = database.begin_for_credential(who.hospital_id).await?;
+            let here = repo::revoke_all(&tx, StaffId(who.id), sign_in, now).await?;
+            if here > 0 {
+                let event = request.event(now, *who, AuditAction::SignOut, AuditOutcome::Ok);
+                tx.commit_with(&request.entry(vec![event])).await?;
+            }
+            found += here;
         }
         ended += found;
         if found == 0 {

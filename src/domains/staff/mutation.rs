@@ -50,7 +50,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The member of staff.")] input: CreateStaffInput,
     ) -> Result<Option<CreateStaffPayload>> {
-        let (staff, user_errors) = settle(service::create(scope(ctx)?, ctx.data::<Passwords>()?, input).await)?;
+        let (staff, user_errors) = settle(ctx, service::create(scope(ctx)?, ctx.data::<Passwords>()?, input).await)?;
         Ok(Some(CreateStaffPayload { staff, user_errors }))
     }
 
@@ -62,7 +62,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The member of staff and what changes.")] input: UpdateStaffInput,
     ) -> Result<Option<UpdateStaffPayload>> {
-        let (staff, user_errors) = settle(service::update(scope(ctx)?, input).await)?;
+        let (staff, user_errors) = settle(ctx, service::update(scope(ctx)?, input).await)?;
         Ok(Some(UpdateStaffPayload { staff, user_errors }))
     }
 
@@ -74,7 +74,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The member of staff.")] input: DeactivateStaffInput,
     ) -> Result<Option<DeactivateStaffPayload>> {
-        let (staff, user_errors) = settle(service::deactivate(scope(ctx)?, input).await)?;
+        let (staff, user_errors) = settle(ctx, service::deactivate(scope(ctx)?, input).await)?;
         Ok(Some(DeactivateStaffPayload { staff, user_errors }))
     }
 }

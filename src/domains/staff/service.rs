@@ -63,6 +63,7 @@ pub(super) async fn create(
     let tx = scope.write().await?;
     let key = input.idempotency_key.as_deref();
     if let Claim::Done(made) = idempotency_keys::claim(scope, &tx, "createStaff", key, &fingerprint, id).await? {
+        scope.witness().subject(made);
         let row = repo::lock(&tx, scope.hospital_id(), StaffId(made)).await?.ok_or_else(not_found)?;
         return Ok(Staff::new(row));
     }
@@ -79,12 +80,14 @@ pub(super) async fn create(
         updated_at: now,
     };
     let row = repo::insert(&tx, row).await.map_err(already_here)?;
+    scope.witness().subject(row.id);
     tx.commit().await?;
     Ok(Staff::new(row))
 }
 
 pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Result<Staff, Fail> {
     let id = StaffId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let admins = repo::lock_active_admins(&tx).await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;
@@ -110,6 +113,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Re
 
 pub(super) async fn deactivate(scope: &HospitalScope, input: DeactivateStaffInput) -> Result<Staff, Fail> {
     let id = StaffId::parse(&input.id)?;
+    scope.witness().subject(id.0);
     let tx = scope.write().await?;
     let admins = repo::lock_active_admins(&tx).await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?.ok_or_else(not_found)?;

@@ -12,7 +12,7 @@ use super::repo::{self, Criteria};
 use super::revision::TaskLogRevision;
 use super::{TaskLog, service};
 use crate::error::AppError;
-use crate::kernel::TaskLogId;
+use crate::kernel::{PatientId, TaskLogId};
 use crate::tenancy::{HospitalScope, LoadKey, Page, PageRequest};
 
 /// Task logs by id.
@@ -57,7 +57,7 @@ impl Loader<LoadKey<PageOf>> for TaskLogPages {
             let mut rows = grouped(rows, |row| by.of(row));
             for key in keys {
                 let rows = rows.remove(&key.id.parent.split().1).unwrap_or_default();
-                loaded.insert(key.clone(), page.page(rows).map(TaskLog::new));
+                loaded.insert(key.clone(), page.page(rows).map(|row| TaskLog::seen(&self.0, row)));
             }
         }
         Ok(loaded)
@@ -97,6 +97,8 @@ impl Loader<LoadKey<CountOf>> for TaskLogCounts {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct RevisionsOf {
     pub(super) log: TaskLogId,
+    /// Whose task log it is.
+    pub(super) patient: PatientId,
     pub(super) page: PageRequest,
 }
 
@@ -118,7 +120,8 @@ impl Loader<LoadKey<RevisionsOf>> for Revisions {
             let mut rows = grouped(rows, |row| row.task_log_id);
             for key in keys {
                 let rows = rows.remove(&key.id.log.0).unwrap_or_default();
-                loaded.insert(key.clone(), page.page(rows).map(TaskLogRevision::new));
+                let seen = |row| TaskLogRevision::seen(&self.0, key.id.patient, row);
+                loaded.insert(key.clone(), page.page(rows).map(seen));
             }
         }
         Ok(loaded)

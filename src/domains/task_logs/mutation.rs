@@ -50,7 +50,7 @@ impl Mutation {
         #[graphql(desc = "The task.")] input: CreateTaskLogInput,
     ) -> Result<Option<CreateTaskLogPayload>> {
         let fingerprint = input.to_value().to_string();
-        let (task_log, user_errors) = settle(service::create(scope(ctx)?, input, &fingerprint).await)?;
+        let (task_log, user_errors) = settle(ctx, service::create(scope(ctx)?, input, &fingerprint).await)?;
         Ok(Some(CreateTaskLogPayload { task_log, user_errors }))
     }
 
@@ -62,7 +62,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The task log and what changes.")] input: UpdateTaskLogInput,
     ) -> Result<Option<UpdateTaskLogPayload>> {
-        let (task_log, user_errors) = settle(service::update(scope(ctx)?, input).await)?;
+        let (task_log, user_errors) = settle(ctx, service::update(scope(ctx)?, input).await)?;
         Ok(Some(UpdateTaskLogPayload { task_log, user_errors }))
     }
 
@@ -74,7 +74,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The task log.")] input: DeleteTaskLogInput,
     ) -> Result<Option<DeleteTaskLogPayload>> {
-        let (id, user_errors) = settle(service::delete(scope(ctx)?, input).await)?;
+        let (id, user_errors) = settle(ctx, service::delete(scope(ctx)?, input).await)?;
         Ok(Some(DeleteTaskLogPayload { deleted_task_log_id: id.map(|id| id.to_string().into()), user_errors }))
     }
 }

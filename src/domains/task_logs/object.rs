@@ -13,7 +13,7 @@ use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{CannotReason, DateTime, PageArgs, TotalCount, connection, loader, scope};
 use crate::kernel::{PatientId, Permission, StaffId, TaskLogId};
-use crate::tenancy::{KeyPart, SortKey};
+use crate::tenancy::{HospitalScope, KeyPart, SortKey};
 
 /// One thing done for one patient.
 #[derive(Clone, Debug)]
@@ -22,7 +22,9 @@ pub struct TaskLog(Arc<TaskLogRow>);
 connection!(TaskLogConnection, TaskLogEdge, TaskLog, ReadTaskLogs, "task logs");
 
 impl TaskLog {
-    pub(super) fn new(row: TaskLogRow) -> Self {
+    /// A task log that the request sees, and so something of its patient.
+    pub(super) fn seen(scope: &HospitalScope, row: TaskLogRow) -> Self {
+        scope.witness().saw(PatientId(row.patient_id), row.id, row.version);
         Self(Arc::new(row))
     }
 
@@ -172,7 +174,7 @@ impl TaskLog {
     ) -> Result<Option<TaskLogRevisionConnection>> {
         let scope = scope(ctx)?;
         let page = PageArgs { first, after, last, before }.request(ctx, REVISIONS)?;
-        let key = scope.key(RevisionsOf { log: self.task_log_id(), page });
+        let key = scope.key(RevisionsOf { log: self.task_log_id(), patient: self.patient_id(), page });
         let page = loader::<RevisionLoader>(ctx)?.load_one(key).await?;
         let page = page.ok_or_else(|| AppError::internal("a loader left out a page"))?;
         let counts = loader::<RevisionCountLoader>(ctx)?.clone();

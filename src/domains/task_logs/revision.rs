@@ -8,8 +8,8 @@ use super::repo::RevisionRow;
 use crate::domains::staff::Staff;
 use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{DateTime, connection};
-use crate::kernel::{Permission, StaffId};
-use crate::tenancy::{KeyPart, SortKey};
+use crate::kernel::{PatientId, Permission, StaffId};
+use crate::tenancy::{HospitalScope, KeyPart, SortKey};
 
 /// The name of this list, for its cursors.
 pub(super) const REVISIONS: &str = "revisions, newest first";
@@ -27,7 +27,9 @@ connection!(
 );
 
 impl TaskLogRevision {
-    pub(super) fn new(row: RevisionRow) -> Self {
+    /// A version of a task log of this patient that the request sees.
+    pub(super) fn seen(scope: &HospitalScope, patient: PatientId, row: RevisionRow) -> Self {
+        scope.witness().saw(patient, row.task_log_id, row.version);
         Self(Arc::new(row))
     }
 

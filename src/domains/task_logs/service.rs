@@ -26,18 +26,20 @@ pub(super) async fn list(
     sort: TaskLogSort,
     page: &PageRequest,
 ) -> Result<Page<TaskLog>, AppError> {
+    ask_about(scope, criteria);
     let rows = repo::list(&*scope.read().await?, criteria, sort, page).await?;
-    Ok(page.page(rows).map(TaskLog::new))
+    Ok(page.page(rows).map(|row| TaskLog::seen(scope, row)))
 }
 
 pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
+    ask_about(scope, criteria);
     Ok(repo::count(&*scope.read().await?, criteria).await?)
 }
 
 pub(super) async fn by_ids(scope: &HospitalScope, ids: Vec<TaskLogId>) -> Result<Vec<TaskLog>, AppError> {
     let deleted_too = scope.viewer.may(Permission::ReadTaskLogRevisions);
     let rows = repo::by_ids(&*scope.read().await?, ids, deleted_too).await?;
-    Ok(rows.into_iter().map(TaskLog::new).collect())
+    Ok(rows.into_iter().map(|row| TaskLog::seen(scope, row)).collect())
 }
 
 pub(super) async fn stats(
@@ -45,8 +47,14 @@ pub(super) async fn stats(
     criteria: &Criteria,
     by: TaskLogGroupBy,
 ) -> Result<TaskLogStats, AppError> {
+    ask_about(scope, criteria);
     let hospital = hospitals::current(scope).await?;
     Ok(stats::read(&*scope.read().await?, criteria, by, hospital.time_zone_name()).await?)
+}
+
+/// A number of a patient's task logs tells something of the patient, also when no log is shown.
+fn ask_about(scope: &HospitalScope, criteria: &Criteria) {
+    criteria.patients.iter().flatten().for_each(|patient| scope.witness().asked_about(*patient));
 }
 
 pub(super) async fn create(
@@ -55,6 +63,7 @@ pub(super) async fn create(
     fingerprint: &str,
 ) -> Result<TaskLog, Fail> {
     let patient = PatientId::parse(&input.patient_id)?;
+    scope.witness().subject(patient.0);
     let clinician = scope.staff_id()?.0;
     let now = scope.clock.now();
     let mut check = Check::default();
@@ -94,8 +103,10 @@ pub(super) async fn create(
             row.ok_or_else(|| UserError::not_found("idempotencyKey", "task log"))?
         }
     };
+    scope.witness().subject(row.id);
+    let log = TaskLog::seen(scope, row);
     tx.commit().await?;
-    Ok(TaskLog::new(row))
+    Ok(log)
 }
 
 pub(super) async fn update(scope: &HospitalScope, input: UpdateTaskLogInput) -> Result<TaskLog, Fail> {
@@ -117,7 +128,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateTaskLogInput) -> 
     }
     check.done()?;
     if new == row {
-        return Ok(TaskLog::new(row));
+        return Ok(TaskLog::seen(scope, row));
     }
     let change = TaskLogChange {
         task_type: Set(new.task_type),
@@ -126,7 +137,7 @@ pub(super) async fn update(scope: &HospitalScope, input: UpdateTaskLogInput) -> 
         completed_at: Set(new.completed_at),
         ..TaskLogChange::default()
     };
-    Ok(TaskLog::new(finish(scope, tx, &row, change, reason).await?))
+    finish(scope, tx, &row, change, reason).await
 }
 
 pub(super) async fn delete(scope: &HospitalScope, input: DeleteTaskLogInput) -> Result<TaskLogId, Fail> {
@@ -149,6 +160,8 @@ async fn open(
 ) -> Result<(WriteTx, TaskLogRow, Option<String>), Fail> {
     let id = TaskLogId::parse(id)?;
     let reason = reason.map(|reason| check.text("reason", &reason, REASON, text::line));
+    scope.witness().subject(id.0);
+    scope.witness().reason(reason.as_deref());
     let tx = scope.write().await?;
     let row = repo::lock(&tx, scope.hospital_id(), id).await?;
     let row = row.ok_or_else(not_found)?;
@@ -192,7 +205,7 @@ async fn finish(
     row: &TaskLogRow,
     change: TaskLogChange,
     reason: Option<String>,
-) -> Result<TaskLogRow, Fail> {
+) -> Result<TaskLog, Fail> {
     let change = TaskLogChange {
         hospital_id: Unchanged(row.hospital_id),
         id: Unchanged(row.id),
@@ -202,9 +215,9 @@ async fn finish(
         change_reason: Set(reason),
         ..change
     };
-    let row = repo::update(&tx, change).await?;
+    let log = TaskLog::seen(scope, repo::update(&tx, change).await?);
     tx.commit().await?;
-    Ok(row)
+    Ok(log)
 }
 
 fn completed_at(check: &mut Check, time: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {

@@ -60,6 +60,13 @@ impl History {
         }
     }
 
+    /// Seals, and posts which patients the events are about.
+    pub async fn seal_and_post(&self) {
+        self.seal().await;
+        let mut app = self.database.app().await;
+        sqlx::query("SELECT audit_post(1000, 0)").execute(&mut app).await.unwrap();
+    }
+
     /// Runs statements as somebody above every wall.
     pub async fn tamper(&self, sql: &str) {
         let mut superuser = self.database.superuser().await;
