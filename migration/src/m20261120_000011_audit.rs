@@ -11,7 +11,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, TABLES).await?;
-        for table in ["audit_events", "audit_patients", "audit_seals"] {
+        for table in ["audit_events", "audit_mentions", "audit_seals"] {
             run(manager, &wall::tenant_table(table)).await?;
         }
         run(manager, GRANTS).await?;
@@ -29,7 +29,7 @@ impl MigrationTrait for Migration {
              DROP FUNCTION audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[],
                  text[], text[], text[], uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]);
              DROP FUNCTION audit_partitions(timestamptz);
-             DROP TABLE audit_retired, audit_state, audit_seals, audit_patients, audit_events;
+             DROP TABLE audit_retired, audit_state, audit_seals, audit_mentions, audit_events;
              DROP FUNCTION audit_leaf(uuid, timestamptz, uuid, bigint, uuid, text, uuid, uuid, text, text, text, text, text,
                  uuid, uuid, integer, uuid[], text);
              DROP TABLE audit_shapes;",
@@ -76,16 +76,16 @@ const TABLES: &str = "
     -- an event. BRIN would be smaller, but gives no order, and reads all that was added since the last vacuum each time.
     CREATE INDEX audit_events_by_xid ON audit_events (xid);
 
-    -- Who saw a patient: one row for each patient of an event, made of the sealed events in the background. It can be
-    -- made anew at any time; a GIN index on the events would not be used under row security, whose operators must be
-    -- leakproof.
-    CREATE TABLE audit_patients (
+    -- Whom an event is about: a row for its actor and for each of its patients, made of the sealed events in the background.
+    -- They can be made anew at any time. A GIN index on the events would not be used under row security, whose operators
+    -- must be leakproof.
+    CREATE TABLE audit_mentions (
         hospital_id uuid NOT NULL,
-        patient_id uuid NOT NULL,
+        who uuid NOT NULL,
         at timestamptz NOT NULL,
         event_id uuid NOT NULL
     ) PARTITION BY RANGE (at);
-    CREATE INDEX audit_patients_by_patient ON audit_patients (hospital_id, patient_id, at, event_id);
+    CREATE INDEX audit_mentions_by_who ON audit_mentions (hospital_id, who, at, event_id);
 
     -- The chain of a hospital: each seal covers the events of one month whose transactions lie in [from_xid, to_xid).
     CREATE TABLE audit_seals (
@@ -113,7 +113,7 @@ const TABLES: &str = "
         -- When sealing was last tried, and the time of the oldest event that it had to leave.
         sealed_at timestamptz NOT NULL,
         unsealed_since timestamptz,
-        -- All patients of events below this transaction are posted.
+        -- All mentions of events below this transaction are posted.
         posted_xid bigint NOT NULL,
         -- Posting rests until then: it has a share of the time, however many servers there are.
         posting_rests_until timestamptz NOT NULL
@@ -142,16 +142,16 @@ const GRANTS: &str = "
     GRANT SELECT, INSERT ON audit_shapes TO patient_logger_app;
     -- Events are written by audit_append alone.
     GRANT SELECT ON audit_events TO patient_logger_app;
-    GRANT SELECT ON audit_patients, audit_seals, audit_state, audit_retired TO patient_logger_app;
+    GRANT SELECT ON audit_mentions, audit_seals, audit_state, audit_retired TO patient_logger_app;
 
     GRANT SELECT, INSERT ON audit_events TO patient_logger_door;
     GRANT SELECT, INSERT ON audit_seals TO patient_logger_door;
-    GRANT INSERT ON audit_patients TO patient_logger_door;
+    GRANT INSERT ON audit_mentions TO patient_logger_door;
     GRANT SELECT, UPDATE ON audit_state TO patient_logger_door;
     GRANT SELECT, INSERT ON audit_shapes TO patient_logger_door;
     CREATE POLICY audit_events_door ON audit_events TO patient_logger_door USING (true) WITH CHECK (true);
     CREATE POLICY audit_seals_door ON audit_seals TO patient_logger_door USING (true) WITH CHECK (true);
-    CREATE POLICY audit_patients_door ON audit_patients TO patient_logger_door USING (true) WITH CHECK (true);
+    CREATE POLICY audit_mentions_door ON audit_mentions TO patient_logger_door USING (true) WITH CHECK (true);
 ";
 
 const FUNCTIONS: &str = "
@@ -170,7 +170,7 @@ const FUNCTIONS: &str = "
         PERFORM pg_advisory_xact_lock(hashtext('audit_partitions'));
         FOR i IN 0..3 LOOP
             month := (date_trunc('month', around) + make_interval(months => i))::date;
-            FOREACH parent IN ARRAY ARRAY['audit_events', 'audit_patients'] LOOP
+            FOREACH parent IN ARRAY ARRAY['audit_events', 'audit_mentions'] LOOP
                 leaf := parent || '_' || to_char(month, 'YYYY_MM');
                 CONTINUE WHEN to_regclass('public.' || leaf) IS NOT NULL;
                 EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
@@ -286,7 +286,7 @@ const FUNCTIONS: &str = "
     END
     $$;
 
-    -- Posts the patients of sealed events, at most about this many events, and says how many. After that, nobody posts for
+    -- Posts the mentions of sealed events, at most about this many events, and says how many. After that, nobody posts for
     -- rest times as long as it took.
     CREATE FUNCTION audit_post(batch integer, rest integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -310,8 +310,9 @@ const FUNCTIONS: &str = "
         IF upper_xid IS NULL THEN
             RETURN 0;
         END IF;
-        INSERT INTO public.audit_patients (hospital_id, patient_id, at, event_id)
-        SELECT e.hospital_id, p.id, e.at, e.id FROM public.audit_events e CROSS JOIN unnest(e.patients) AS p (id)
+        INSERT INTO public.audit_mentions (hospital_id, who, at, event_id)
+        SELECT e.hospital_id, w.who, e.at, e.id
+        FROM public.audit_events e CROSS JOIN unnest(e.patients || e.actor_id) AS w (who)
         WHERE e.xid >= state.posted_xid AND e.xid < upper_xid
         ORDER BY 1, 2, 3;
         UPDATE public.audit_state SET posted_xid = upper_xid,

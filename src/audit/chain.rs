@@ -4,6 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::Event;
+
 /// A SHA-256.
 pub type Hash = [u8; 32];
 
@@ -65,8 +67,18 @@ impl Record {
         self.0.extend(bytes);
     }
 
+    fn nullable(&mut self, ty: Type, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.column(ty, bytes),
+            None => {
+                self.0.extend((ty as u32).to_be_bytes());
+                self.0.extend((-1_i32).to_be_bytes());
+            }
+        }
+    }
+
     fn hash(&self) -> Hash {
-        Sha256::digest(&self.0).into()
+        sha256(&self.0)
     }
 
     /// The leaf of an event, from its columns as PostgreSQL sends them: each with its length in front.
@@ -78,6 +90,54 @@ impl Record {
         }
         self.hash()
     }
+}
+
+/// The bytes that stand for an event: SHA-256 over them is its leaf.
+pub fn leaf_record(event: &Event, xid: i64) -> Vec<u8> {
+    let mut record = Record::default();
+    record.restart(LEAF, EVENT.len() as u32);
+    record.column(Type::Uuid, event.hospital_id.0.as_bytes());
+    record.column(Type::Time, &microseconds(event.at).to_be_bytes());
+    record.column(Type::Uuid, event.id.as_bytes());
+    record.column(Type::Long, &xid.to_be_bytes());
+    record.column(Type::Uuid, event.request_id.as_bytes());
+    record.column(Type::Text, event.actor_kind.name().as_bytes());
+    record.column(Type::Uuid, event.actor_id.as_bytes());
+    record.nullable(Type::Uuid, event.session_id.as_ref().map(|id| &id.as_bytes()[..]));
+    record.column(Type::Text, event.role.name().as_bytes());
+    record.nullable(Type::Text, event.address.as_deref().map(str::as_bytes));
+    record.column(Type::Text, event.action.name().as_bytes());
+    record.column(Type::Text, event.outcome.name().as_bytes());
+    record.nullable(Type::Text, event.operation.as_deref().map(str::as_bytes));
+    record.nullable(Type::Uuid, event.shape_id.as_ref().map(|id| &id.as_bytes()[..]));
+    record.nullable(Type::Uuid, event.subject_id.as_ref().map(|id| &id.as_bytes()[..]));
+    record.column(Type::Int, &event.row_count.to_be_bytes());
+    record.column(Type::Uuids, &uuids(&event.patients));
+    record.nullable(Type::Text, event.reason.as_deref().map(str::as_bytes));
+    record.0
+}
+
+/// An array as PostgreSQL sends it.
+fn uuids(ids: &[Uuid]) -> Vec<u8> {
+    let length = u32::try_from(ids.len()).expect("an event has at most 50 patients");
+    let mut bytes = Vec::with_capacity(20 * (ids.len() + 1));
+    bytes.extend(u32::from(length > 0).to_be_bytes());
+    bytes.extend(0_u32.to_be_bytes());
+    bytes.extend((Type::Uuid as u32).to_be_bytes());
+    if length > 0 {
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(1_u32.to_be_bytes());
+    }
+    for id in ids {
+        bytes.extend(16_u32.to_be_bytes());
+        bytes.extend(id.as_bytes());
+    }
+    bytes
+}
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> Hash {
+    Sha256::digest(bytes).into()
 }
 
 /// A link of a hospital's chain.
@@ -128,8 +188,8 @@ fn node(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([NODE]).chain_update(left).chain_update(right).finalize().into()
 }
 
-/// A hash as text.
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// Bytes as text.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |text, byte| text + &format!("{byte:02x}"))
 }
 

@@ -1,6 +1,6 @@
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::kernel::{HospitalId, Role};
 
@@ -13,6 +13,11 @@ macro_rules! names {
         impl $type {
             /// Every one.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The one with this name.
+            pub fn of(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|one| one.name() == name)
+            }
 
             /// The name that the API and the database use.
             pub const fn name(self) -> &'static str {
@@ -64,6 +69,19 @@ names! {
     }
 }
 
+/// A new id for an event of this time (RFC 9562, 5.7). It says the time to the millisecond, so that an event is found by its
+/// id alone, although the trail is kept in the order of time.
+pub fn event_id(at: DateTime<Utc>) -> Uuid {
+    let time = Timestamp::from_unix(NoContext, at.timestamp().unsigned_abs(), at.timestamp_subsec_nanos());
+    Uuid::new_v7(time)
+}
+
+/// The time that an id of an event says: the event lies in the millisecond that begins then. `None` when it is no such id.
+pub fn event_time(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanoseconds) = id.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanoseconds)
+}
+
 /// One row of the trail. It holds names and ids, never a value of a patient's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -71,7 +89,7 @@ pub struct Event {
     pub hospital_id: HospitalId,
     /// When.
     pub at: DateTime<Utc>,
-    /// A version 7 UUID: events of one moment have an order.
+    /// A version 7 UUID of this time, by which the event is found again: see [`event_id`].
     pub id: Uuid,
     /// The request: as in `x-request-id` and in the log.
     pub request_id: Uuid,

@@ -36,8 +36,8 @@ mod verify;
 mod witness;
 
 pub(crate) use append::{Facts, Known, append};
-pub use chain::{Hash, Seal, genesis, path, root};
-pub use event::{ActorKind, AuditAction, AuditOutcome, Event};
+pub use chain::{Hash, Seal, genesis, hex, leaf_record, path, root, sha256};
+pub use event::{ActorKind, AuditAction, AuditOutcome, Event, event_id, event_time};
 pub use heads::{Head, Heads};
 pub use keeper::Keeper;
 pub use lane::{Lane, Receipt};

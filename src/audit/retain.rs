@@ -23,7 +23,7 @@ impl Trail {
             let name = month.format("%Y_%m");
             let mut tx = self.connection().begin().await?;
             sqlx::raw_sql(AssertSqlSafe(format!(
-                "DROP TABLE audit_events_{name}; DROP TABLE IF EXISTS audit_patients_{name};"
+                "DROP TABLE audit_events_{name}; DROP TABLE IF EXISTS audit_mentions_{name};"
             )))
             .execute(&mut *tx)
             .await?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{ActorKind, AuditAction, AuditOutcome, Event, Shape};
+use super::{ActorKind, AuditAction, AuditOutcome, Event, Shape, event_id};
 use crate::kernel::{Actor, Client, HospitalId, PatientId, Role, SessionId, StaffId, Viewer};
 
 /// Most patients of one event. An answer with more leaves several events with the same request id; no row of the trail grows
@@ -131,7 +131,7 @@ impl RequestContext {
         Event {
             hospital_id: who.hospital_id,
             at,
-            id: Uuid::now_v7(),
+            id: event_id(at),
             request_id: self.id,
             actor_kind: who.kind,
             actor_id: who.id,
@@ -271,7 +271,7 @@ impl Witness {
         let first = patients.drain(..patients.len().min(PATIENTS)).collect::<Vec<_>>();
         let mut events = vec![with_patients(event, &first)];
         for more in patients.chunks(PATIENTS) {
-            let event = Event { id: Uuid::now_v7(), ..events[0].clone() };
+            let event = Event { id: event_id(at), ..events[0].clone() };
             events.push(with_patients(event, more));
         }
         events

@@ -40,7 +40,7 @@ macro_rules! domains {
     };
 }
 
-domains! { access, accounts, hospitals, partner_keys, patients, sessions, staff, task_logs }
+domains! { access, accounts, audit, hospitals, partner_keys, patients, sessions, staff, task_logs }
 
 /// The schema of the API.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

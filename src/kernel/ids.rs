@@ -8,6 +8,8 @@ use uuid::Uuid;
 pub enum Kind {
     /// A login.
     Account,
+    /// An event of the audit trail.
+    AuditEvent,
     /// A hospital.
     Hospital,
     /// A key of a partner.
@@ -23,12 +25,21 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] =
-        [Self::Account, Self::Hospital, Self::PartnerKey, Self::Patient, Self::Session, Self::Staff, Self::TaskLog];
+    const ALL: [Self; 8] = [
+        Self::Account,
+        Self::AuditEvent,
+        Self::Hospital,
+        Self::PartnerKey,
+        Self::Patient,
+        Self::Session,
+        Self::Staff,
+        Self::TaskLog,
+    ];
 
     const fn prefix(self) -> &'static str {
         match self {
             Self::Account => "acc",
+            Self::AuditEvent => "evt",
             Self::Hospital => "hos",
             Self::PartnerKey => "key",
             Self::Patient => "pat",
@@ -41,6 +52,7 @@ impl Kind {
     const fn noun(self) -> &'static str {
         match self {
             Self::Account => "an account",
+            Self::AuditEvent => "an event of the audit trail",
             Self::Hospital => "a hospital",
             Self::PartnerKey => "a partner key",
             Self::Patient => "a patient",
@@ -120,6 +132,10 @@ macro_rules! id {
 id!(
     /// The id of a login.
     AccountId, Account
+);
+id!(
+    /// The id of an event of the audit trail.
+    AuditEventId, AuditEvent
 );
 id!(
     /// The id of a hospital.

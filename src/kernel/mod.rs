@@ -11,6 +11,9 @@ mod viewer;
 
 pub use client::Client;
 pub use clock::Clock;
-pub use ids::{AccountId, GlobalId, HospitalId, IdError, Kind, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId};
+pub use ids::{
+    AccountId, AuditEventId, GlobalId, HospitalId, IdError, Kind, PartnerKeyId, PatientId, SessionId, StaffId,
+    TaskLogId,
+};
 pub use permission::{Holders, Permission, PermissionSet, Role};
 pub use viewer::{Actor, Viewer};

@@ -63,7 +63,7 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     let expected = [
         "accounts",
         "audit_events",
-        "audit_patients",
+        "audit_mentions",
         "audit_retired",
         "audit_seals",
         "audit_shapes",
@@ -141,8 +141,8 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         "DELETE FROM audit_shapes".into(),
         "UPDATE audit_seals SET no = no".into(),
         "INSERT INTO audit_seals SELECT * FROM audit_seals".into(),
-        "DELETE FROM audit_patients".into(),
-        "INSERT INTO audit_patients SELECT * FROM audit_patients".into(),
+        "DELETE FROM audit_mentions".into(),
+        "INSERT INTO audit_mentions SELECT * FROM audit_mentions".into(),
         "UPDATE audit_state SET sealed_xid = 0".into(),
         "INSERT INTO audit_retired VALUES ('2026-11-01', now())".into(),
         "SELECT * FROM audit_events_2026_03".into(),
@@ -287,7 +287,7 @@ async fn another_permissive_policy_opens_nothing() {
     let mut connection = app.database.app().await;
     for table in [
         "audit_events",
-        "audit_patients",
+        "audit_mentions",
         "audit_seals",
         "hospitals",
         "accounts",
