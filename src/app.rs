@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use async_graphql::{SDLExportOptions, ValidationMode};
+use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, ValidationMode};
 
 use crate::access::{Access, Caller, Limits};
-use crate::auth::{Passwords, SigningKey, Tokens};
+use crate::auth::{Passwords, Tokens};
 use crate::domains::accounts::SignIn;
+use crate::domains::documents::{DocumentMode, PersistedDocuments};
 use crate::domains::partner_keys::PartnerKeys;
 pub use crate::domains::sessions::Lifetimes;
 use crate::domains::sessions::Sessions;
-use crate::domains::{self, ApiSchema};
-use crate::graphql::{Cursors, Documents, DryRun, Explainer, ScanLimits};
+use crate::domains::{self, ApiSchema, Mutation, Query};
+use crate::graphql::{Cursors, Documents, DryRun, Explainer, Introspection, ScanLimits};
 use crate::kernel::{Clock, Viewer};
+use crate::keys::Keys;
+use crate::redis::Redis;
 use crate::tenancy::Database;
 
 /// Bytes for parsed and decided documents.
@@ -24,8 +27,12 @@ pub struct App {
     pub schema: ApiSchema,
     /// Decides documents.
     pub documents: Arc<Documents>,
+    /// Finds documents that are sent by hash.
+    pub persisted: Arc<PersistedDocuments>,
     /// Explains decisions about documents.
     pub explainer: Arc<Explainer>,
+    /// What signs tokens and seals cursors.
+    pub keys: Keys,
     /// Issues tokens.
     pub tokens: Tokens,
     /// Turns tokens into viewers, while their sessions stand.
@@ -34,8 +41,21 @@ pub struct App {
     pub partner_keys: PartnerKeys,
     /// The database.
     pub database: Database,
+    /// What is shared with other servers, when it is set.
+    pub redis: Option<Redis>,
     /// The time.
     pub clock: Clock,
+}
+
+/// What the server also works without.
+#[derive(Clone, Debug, Default)]
+pub struct AppOptions {
+    /// What is shared with other servers.
+    pub redis: Option<Redis>,
+    /// Which documents are served.
+    pub documents: DocumentMode,
+    /// Who may ask for the schema.
+    pub introspection: Introspection,
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -48,27 +68,42 @@ impl App {
     ///
     /// # Errors
     /// When a field has no label, or labels contradict each other.
-    pub fn new(database: Database, key: &SigningKey, lifetimes: Lifetimes, clock: Clock) -> Result<Self, SchemaFaults> {
-        let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
+    pub fn new(
+        database: Database,
+        keys: Keys,
+        lifetimes: Lifetimes,
+        clock: Clock,
+        options: AppOptions,
+    ) -> Result<Self, SchemaFaults> {
+        let AppOptions { redis, documents: mode, introspection } = options;
         let passwords = Passwords::new();
-        let tokens = Tokens::new(key, lifetimes.access_token, clock.clone());
+        let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
         let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
-        // The documents that reach the schema are the reduced ones of `access`, already within its limits; these two
-        // only have to let them through.
-        let schema = || domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64);
-        let documents = Documents::new(access, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
-        let documents = Arc::new(documents);
-        let explainer = Arc::new(Explainer::new(documents.clone(), schema().extension(DryRun).finish()));
-        let cursors = Cursors::new(key.derive("cursors"));
+        let (documents, explainer) = deciders(introspection)?;
+        let cursors = Cursors::new(&keys);
         let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
-        Ok(Self { schema, documents, explainer, tokens, sessions, partner_keys, database, clock })
+        let persisted = Arc::new(PersistedDocuments::new(mode, redis.clone()));
+        Ok(Self {
+            schema,
+            documents,
+            persisted,
+            explainer,
+            keys,
+            tokens,
+            sessions,
+            partner_keys,
+            database,
+            redis,
+            clock,
+        })
     }
 
     /// What the labels ask about a viewer; `None` is somebody who is not signed in.
     pub fn caller(&self, viewer: Option<&Viewer>) -> Caller {
-        self.documents.caller(viewer.map(|viewer| viewer.permissions))
+        let is_staff = viewer.is_some_and(|viewer| !viewer.only_reads());
+        self.documents.caller(viewer.map(|viewer| viewer.permissions), is_staff)
     }
 }
 
@@ -76,6 +111,29 @@ impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("App")
     }
+}
+
+/// What decides documents, and what explains the decisions.
+fn deciders(introspection: Introspection) -> Result<(Arc<Documents>, Arc<Explainer>), SchemaFaults> {
+    let access = Arc::new(Access::from_sdl(&sdl()).map_err(SchemaFaults)?);
+    let documents = Documents::new(access, introspection, ScanLimits::default(), Limits::default(), DOCUMENT_CACHE);
+    let documents = Arc::new(documents);
+    let explainer = Explainer::new(documents.clone(), schema().extension(DryRun).finish());
+    Ok((documents, Arc::new(explainer)))
+}
+
+/// Checks documents against the schema without a server.
+///
+/// # Errors
+/// As [`App::new`].
+pub fn checker() -> Result<Arc<Explainer>, SchemaFaults> {
+    deciders(Introspection::Everyone).map(|(_, explainer)| explainer)
+}
+
+/// The documents that reach the schema are the reduced ones of `access`, already within its limits; these two only have to let
+/// them through. Suggestions would name fields to somebody who may not ask for the schema.
+fn schema() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    domains::schema().validation_mode(ValidationMode::Strict).limit_recursive_depth(64).disable_suggestions()
 }
 
 /// The schema as text: what `schema.graphql` holds and what [`Access`] enforces.

@@ -22,6 +22,26 @@ pub enum Switch {
     Off,
 }
 
+/// Which documents are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ServedDocuments {
+    /// All.
+    Any,
+    /// All, with a log line for each that is not registered.
+    Report,
+    /// Those that are registered.
+    Registered,
+}
+
+/// Who may ask for the schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum IntrospectionFor {
+    /// Everybody, signed in or not.
+    Everyone,
+    /// Members of staff who have signed in.
+    Staff,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -80,6 +100,9 @@ pub struct ServeSettings {
     /// Which database
     #[command(flatten)]
     pub store: StoreSettings,
+    /// Redis that the servers share, such as redis://127.0.0.1:6379, rediss://… with TLS, or unix:///…. They also work without
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
     /// Address and port to listen on. Port 0 takes a free one
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -89,21 +112,32 @@ pub struct ServeSettings {
     /// Serve GraphiQL at /graphiql
     #[arg(long, env = "GRAPHIQL", default_value = "on")]
     pub graphiql: Switch,
-    /// PEM file with the Ed25519 private key (PKCS#8) that signs access tokens. Required with DATABASE_URL
-    #[arg(long, env = "TOKEN_PRIVATE_KEY_FILE")]
-    pub token_private_key_file: Option<PathBuf>,
+    /// File with the keys that sign access tokens and seal cursors, the same for every server; `keys init` makes it. Required
+    /// with DATABASE_URL [default: keys.json in DATA_DIR]
+    #[arg(long, env = "KEYS_FILE")]
+    pub keys_file: Option<PathBuf>,
     /// Life of an access token, in minutes
     #[arg(long, env = "ACCESS_TOKEN_LIFETIME", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub access_token_lifetime: u64,
     /// How long a session lasts without a refresh, in minutes. It ends after 12 hours in any case
     #[arg(long, env = "SESSION_IDLE_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=480))]
     pub session_idle_minutes: u64,
+    /// Whether reads leave events in the audit trail. Changes, sign-ins and refusals always do. Off is for measuring
+    #[arg(long, env = "AUDIT_READS", default_value = "on")]
+    pub audit_reads: Switch,
     /// Longest time for one request, in seconds
     #[arg(long, env = "REQUEST_TIMEOUT", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub request_timeout: u64,
     /// Longest time to finish running requests when the server is told to stop, in seconds
     #[arg(long, env = "SHUTDOWN_TIMEOUT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub shutdown_timeout: u64,
+    /// Which documents are served: any, any with a log line for those that are not registered, or registered ones only; see
+    /// `patient-logger documents`
+    #[arg(long, env = "DOCUMENTS", default_value = "any")]
+    pub documents: ServedDocuments,
+    /// Who may ask for the schema [default: staff with DATABASE_URL, else everyone]
+    #[arg(long, env = "INTROSPECTION")]
+    pub introspection: Option<IntrospectionFor>,
     /// Largest request body, in bytes
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(1_024..=10_485_760))]
     pub max_body_bytes: u64,

@@ -16,6 +16,10 @@ pub enum ErrorCode {
     BadUserInput,
     /// The document costs more than a request may.
     QueryTooComplex,
+    /// Nobody has sent the document of this hash lately. Send it again with its text.
+    PersistedQueryNotFound,
+    /// The server runs registered documents only, and this is none of them.
+    DocumentNotRegistered,
     /// The answer took too long. Ask for less, or again later.
     Timeout,
     /// The server is too busy or cannot reach its database. Try again later.
@@ -33,6 +37,8 @@ impl ErrorCode {
             Self::NotFound => "NOT_FOUND",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::DocumentNotRegistered => "DOCUMENT_NOT_REGISTERED",
             Self::Timeout => "TIMEOUT",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",

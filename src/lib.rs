@@ -7,10 +7,12 @@
 //! | [`config`] | every setting | the rooms whose options it makes |
 //! | [`database`], [`packages`] | where PostgreSQL comes from | config |
 //! | [`audit`] | the audit trail: events, how they become durable, the chain over them | kernel, error |
+//! | [`redis`] | what servers share and may forget; a help, never a need | nothing of ours |
 //! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error, audit |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
-//! | [`auth`] | from a credential to a viewer | kernel, error |
-//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, audit, tenancy |
+//! | [`keys`] | what signs and seals: the key file, rotation | nothing of ours |
+//! | [`auth`] | from a credential to a viewer | kernel, error, keys |
+//! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, audit, tenancy, keys |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
@@ -37,6 +39,8 @@ pub mod error;
 pub mod graphql;
 pub mod http;
 pub mod kernel;
+pub mod keys;
 pub mod packages;
+pub mod redis;
 pub mod seed;
 pub mod tenancy;

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use async_graphql::parser::parse_query;
 use async_graphql::{Request, Response, Variables};
-use patient_logger::app::{App, Lifetimes};
+use patient_logger::app::{App, AppOptions, Lifetimes};
 use patient_logger::audit::RequestContext;
-use patient_logger::auth::{Passwords, SigningKey};
+use patient_logger::auth::Passwords;
 use patient_logger::database::embedded::{self, DATABASE, Options};
 use patient_logger::database::{Direction, migrate};
 use patient_logger::domains;
 use patient_logger::kernel::{Clock, Viewer};
+use patient_logger::keys::Keys;
 use patient_logger::packages::Packages;
 use patient_logger::seed::{DEMO_PASSWORD, demo};
 use patient_logger::tenancy::{Database, DatabaseSettings, HospitalScope};
@@ -49,7 +50,7 @@ impl Bench {
 
     /// As the server does it.
     async fn with(&self, text: &str, viewer: &Viewer) -> usize {
-        let caller = self.app.documents.caller(Some(viewer.permissions));
+        let caller = self.app.documents.caller(Some(viewer.permissions), true);
         let plan =
             self.app.documents.prepare(text, None, &Variables::default(), &caller).expect("the document is right");
         let request = plan.request(Variables::default()).expect("something is allowed");
@@ -91,7 +92,8 @@ async fn bench(app_url: String, owner_url: &str) {
     let settings = DatabaseSettings { url: app_url, pool_size: 2, acquire_timeout: second, statement_timeout: second };
     let database = Database::connect(&settings).await.expect("the database is safe");
     let lifetimes = Lifetimes { access_token: Duration::from_secs(600), idle: Duration::from_secs(600) };
-    let app = App::new(database, &SigningKey::random(), lifetimes, clock).expect("the schema is labelled");
+    let app = App::new(database, Keys::random(), lifetimes, clock, AppOptions::default());
+    let app = app.expect("the schema is labelled");
     let [clinician, admin] = viewers(&app).await;
     let bench = Bench { app, clinician, admin };
 

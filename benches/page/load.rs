@@ -57,8 +57,16 @@ pub(crate) async fn ask(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> 
     Ok(connection.buffer[body].to_vec())
 }
 
-/// Sends the shots in turn from each of `connections`, for so long.
-pub(crate) async fn fire(address: SocketAddr, shots: Vec<Shot>, connections: u32, duration: Duration) -> Result<Seen> {
+/// Sends the shots in turn from each of `connections`, for so long: each when the answer to the last one is there, or, with
+/// `per_second`, so many in all at times that are fixed beforehand. An answer's time then counts from the time at which it
+/// should have been asked for, so that waiting for the one before is part of it.
+pub(crate) async fn fire(
+    address: SocketAddr,
+    shots: Vec<Shot>,
+    connections: u32,
+    duration: Duration,
+    per_second: Option<f64>,
+) -> Result<Seen> {
     let shots: Arc<[Shot]> = shots.into();
     let mut clients = JoinSet::new();
     let started = Instant::now();
@@ -66,7 +74,12 @@ pub(crate) async fn fire(address: SocketAddr, shots: Vec<Shot>, connections: u32
     for number in 0..connections as usize {
         let shots = shots.clone();
         // Not all connections begin with the same shot.
-        clients.spawn(async move { client(address, &shots, number, end).await.map_err(|error| error.to_string()) });
+        let pace = per_second.map(|rate| {
+            let pause = Duration::from_secs_f64(f64::from(connections) / rate);
+            (started + pause.mul_f64(number as f64 / f64::from(connections)), pause)
+        });
+        clients
+            .spawn(async move { client(address, &shots, number, end, pace).await.map_err(|error| error.to_string()) });
     }
     let mut micros = Vec::new();
     while let Some(ended) = clients.join_next().await {
@@ -77,11 +90,23 @@ pub(crate) async fn fire(address: SocketAddr, shots: Vec<Shot>, connections: u32
     Ok(Seen { elapsed, micros })
 }
 
-async fn client(address: SocketAddr, shots: &[Shot], first: usize, end: Instant) -> Result<Vec<u32>> {
+/// `pace` is when to send the first request, and the time from each to the next.
+async fn client(
+    address: SocketAddr,
+    shots: &[Shot],
+    first: usize,
+    end: Instant,
+    mut pace: Option<(Instant, Duration)>,
+) -> Result<Vec<u32>> {
     let mut connection = Connection::open(address).await?;
     let mut micros = Vec::with_capacity(1 << 16);
     let mut sent = Instant::now();
     for shot in shots.iter().cycle().skip(first % shots.len()) {
+        if let Some((next, pause)) = &mut pace {
+            sent = *next;
+            *next += *pause;
+            tokio::time::sleep_until(sent.into()).await;
+        }
         let body = connection.ask(&shot.request).await?;
         if body.len() != shot.answer_bytes {
             let answer = String::from_utf8_lossy(&connection.buffer[body]).into_owned();

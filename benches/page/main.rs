@@ -11,8 +11,12 @@
 //!
 //! Settings of the server are taken from the environment, as always: `DATABASE_POOL_SIZE=4 cargo bench --bench page`.
 //!
+//! With `--audit` it measures something else: the page W1 with reads recorded in the audit trail and without, by turns, on
+//! two servers of one database; first as fast as the connections can, then at half of what they could without.
+//!
 //! | file | holds |
 //! |---|---|
+//! | `audit.rs` | what recording reads costs |
 //! | `workloads.rs` | the table of workloads: add one there |
 //! | `site.rs` | a database of some size, with a server on it |
 //! | `load.rs` | the load: HTTP from many connections |
@@ -21,6 +25,7 @@
 //! | `process.rs` | processor time and memory of processes |
 //! | `report.rs` | medians, the table, JSON |
 
+mod audit;
 mod load;
 mod pgbench;
 mod process;
@@ -64,6 +69,9 @@ struct Args {
     /// Only these workloads, such as W1,W4
     #[arg(long, value_delimiter = ',')]
     workloads: Vec<String>,
+    /// Measure what recording reads costs, instead
+    #[arg(long)]
+    audit: bool,
     /// Also write the results to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -95,6 +103,9 @@ fn run(args: &Args) -> Result<()> {
         return Err(format!("there is no such workload; there are {}", names.join(", ")).into());
     }
     let mut site = Site::open(args.task_logs)?;
+    if args.audit {
+        return audit::run(&mut site, args);
+    }
     let mut small = (args.growth_from > 0).then(|| Site::open(args.growth_from)).transpose()?;
     let pgbench = Pgbench::find(&site);
     if let Err(reason) = &pgbench {
@@ -113,10 +124,10 @@ fn run(args: &Args) -> Result<()> {
     for round in 1..=args.rounds {
         for Row { workload, statements, rounds } in &mut rows {
             eprintln!("Round {round} of {}: {}", args.rounds, workload.name);
-            let served = site.measure(workload, args.connections, duration)?;
+            let served = site.measure(workload, args.connections, duration, None)?;
             rounds.limits.extend(limit(&pgbench, &site, statements, args, duration)?);
             if let Some(small) = small.as_mut().filter(|_| workload.growth) {
-                rounds.small.push(small.measure(workload, args.connections, duration)?);
+                rounds.small.push(small.measure(workload, args.connections, duration, None)?);
             }
             rounds.served.push(served);
         }

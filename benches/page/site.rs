@@ -7,11 +7,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use clap::Parser;
-use patient_logger::auth::{Passwords, SigningKey};
+use patient_logger::auth::Passwords;
 use patient_logger::config::StoreSettings;
 use patient_logger::database::embedded::{self, APP_ROLE, DATABASE, Embedded};
 use patient_logger::database::{Direction, migrate};
 use patient_logger::kernel::{Clock, PatientId};
+use patient_logger::keys::KeyFile;
 use patient_logger::seed::{SeedPlan, seed};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ const STAFF_PER_HOSPITAL: u32 = 50;
 /// A database with its server. Everything it started ends with it.
 pub(crate) struct Site {
     server: Option<Server>,
+    /// Another on the same database, which records no reads.
+    unrecorded: Option<Server>,
     superuser: PgConnection,
     runtime: Runtime,
     embedded: Embedded,
@@ -75,13 +78,24 @@ impl Site {
             Ok::<_, Box<dyn std::error::Error>>((superuser, facts, hospitals, backend))
         })?;
         let postmaster = process::parent(backend.unsigned_abs()).unwrap_or_default();
-        Ok(Self { server: None, superuser, runtime, embedded, postmaster, directory, hospitals, facts })
+        Ok(Self {
+            server: None,
+            unrecorded: None,
+            superuser,
+            runtime,
+            embedded,
+            postmaster,
+            directory,
+            hospitals,
+            facts,
+        })
     }
 
     /// What SQL the server sends for each of these workloads, by its first call.
     pub(crate) fn statements(&mut self, workloads: &[&Workload]) -> Result<Vec<Vec<Statement>>> {
         self.log_statements(true)?;
-        self.server = Some(Server::start(self, Stdio::inherit(), Some("warn"))?);
+        // What goes beside the requests is nobody's statement.
+        self.server = Some(Server::start(self, Stdio::inherit(), &[("LOG", "warn"), ("AUDIT_READS", "off")])?);
         let log = self.directory.join("postgres/server.log");
         let tokens = self.sign_in()?;
         let mut found = Vec::new();
@@ -110,17 +124,34 @@ impl Site {
     /// Starts the server as it is used.
     pub(crate) fn serve(&mut self) -> Result<()> {
         // Its log lines are made and written; nobody reads them.
-        self.server = Some(Server::start(self, Stdio::null(), None)?);
+        self.server = Some(Server::start(self, Stdio::null(), &[])?);
         Ok(())
     }
 
-    /// Loads the server with a workload.
-    pub(crate) fn measure(&self, workload: &Workload, connections: u32, duration: Duration) -> Result<Served> {
+    /// Starts another server beside it, which records no reads.
+    pub(crate) fn serve_unrecorded(&mut self) -> Result<()> {
+        self.unrecorded = Some(Server::start(self, Stdio::null(), &[("AUDIT_READS", "off")])?);
+        Ok(())
+    }
+
+    /// Lets the two servers change places: the other one is measured then.
+    pub(crate) fn change_servers(&mut self) {
+        std::mem::swap(&mut self.server, &mut self.unrecorded);
+    }
+
+    /// Loads the server with a workload: as fast as it answers, or with so many requests a second.
+    pub(crate) fn measure(
+        &self,
+        workload: &Workload,
+        connections: u32,
+        duration: Duration,
+        per_second: Option<f64>,
+    ) -> Result<Served> {
         let server = self.server.as_ref().ok_or("no server was started")?;
         let tokens = self.sign_in()?;
         let fire = |duration| {
             let shots = self.shots(workload, &tokens)?;
-            self.runtime.block_on(load::fire(server.address, shots, connections, duration))
+            self.runtime.block_on(load::fire(server.address, shots, connections, duration, per_second))
         };
         fire(WARM_UP)?;
         let times = || {
@@ -253,13 +284,13 @@ struct Server {
 }
 
 impl Server {
-    fn start(site: &Site, stderr: Stdio, log: Option<&str>) -> Result<Self> {
-        let key = site.directory.join("token-key.pem");
-        SigningKey::read_or_make(&key)?;
+    fn start(site: &Site, stderr: Stdio, settings: &[(&str, &str)]) -> Result<Self> {
+        let keys = site.directory.join("keys.json");
+        KeyFile::new(&keys).read_or_init(Clock::system().now())?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_patient-logger"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--graphiql", "off", "--access-token-lifetime", "60"]);
-        command.arg("--database-url").arg(site.app_url()).arg("--token-private-key-file").arg(key);
-        command.env_remove("DATABASE_OWNER_URL").envs(log.map(|log| ("LOG", log)));
+        command.arg("--database-url").arg(site.app_url()).arg("--keys-file").arg(keys);
+        command.env_remove("DATABASE_OWNER_URL").envs(settings.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn()?;
         let mut stdout = BufReader::new(child.stdout.take().ok_or("the server has no output")?);
         let mut line = String::new();

@@ -51,7 +51,10 @@ impl Facts {
     pub(super) fn of(document: &ExecutableDocument, table: &Table, limits: &Limits) -> Result<Self, ServerError> {
         let mut operations = Vec::new();
         let mut reached = HashSet::new();
-        for (name, operation) in document.operations.iter() {
+        // The parser keeps them in no order; of several faults the first one is told, whenever the document is sent.
+        let mut in_order: Vec<_> = document.operations.iter().collect();
+        in_order.sort_unstable_by_key(|(_, operation)| operation.pos);
+        for (name, operation) in in_order {
             let mut visit = Visit::new(document, table, limits, name);
             visit.operation(&operation.node, operation.pos)?;
             reached.extend(visit.fragments.into_keys());

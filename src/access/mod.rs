@@ -86,6 +86,10 @@ pub struct Limits {
     pub depth: usize,
     /// The same below `__schema` and `__type`: tools nest deeper there, through `ofType`.
     pub introspection_depth: usize,
+    /// Lists inside lists there. Types lead to fields and back to types, and an interface to its types and back, each step
+    /// many times as much; what the tools send has `types`, `fields` and `args` in one another and no more. graphql-js
+    /// has the like in its `MaxIntrospectionDepthRule`.
+    pub introspection_lists: usize,
     /// Selections once every fragment is expanded where it is spread.
     pub expanded_selections: usize,
     /// Fields of the root, counted by response key.
@@ -109,6 +113,7 @@ impl Default for Limits {
         Self {
             depth: 10,
             introspection_depth: 20,
+            introspection_lists: 3,
             expanded_selections: 2_000,
             root_fields: 10,
             aliases: 30,

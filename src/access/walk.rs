@@ -46,6 +46,8 @@ struct Place {
     parent: TypeId,
     depth: usize,
     max_depth: usize,
+    /// Lists of introspection gone through.
+    introspection_lists: usize,
     /// The size of the page whose elements hang below this object, if it is a connection.
     page: u64,
 }
@@ -66,7 +68,7 @@ impl<'a> Walk<'a> {
         let Some(parent) = self.table().root(operation.ty) else {
             return Err(invalid(format!("This API has no {} operations.", operation.ty), pos));
         };
-        let place = Place { parent, depth: 1, max_depth: self.limits.depth, page: 1 };
+        let place = Place { parent, depth: 1, max_depth: self.limits.depth, introspection_lists: 0, page: 1 };
         let (root, size) = self.set(place, &[&operation.selection_set.node])?;
         let roots = self.nodes[root].variants.first().map_or(&[][..], |variant| &variant.entries);
         if operation.ty == OperationType::Subscription {
@@ -239,6 +241,13 @@ impl<'a> Walk<'a> {
             if place.depth > max_depth {
                 return Err(too_complex("levels of objects", place.depth, max_depth, field.pos));
             }
+            let introspection_lists =
+                place.introspection_lists + usize::from(is_introspection && entry.shape.is_list());
+            let max_lists = self.limits.introspection_lists;
+            if introspection_lists > max_lists {
+                let what = "lists of introspection in one another";
+                return Err(too_complex(what, introspection_lists, max_lists, field.pos));
+            }
             let connection = cost::is_connection(table, entry.ty);
             let object = types.iter().next().map(|index| table.object(index));
             let definition = object.and_then(|object| table.field(object, &field.node.name.node));
@@ -248,7 +257,7 @@ impl<'a> Walk<'a> {
                 (false, true) => (1, multiplier.max(place.page)),
                 (false, false) => (1, multiplier),
             };
-            let below = Place { parent: entry.ty, depth: place.depth + 1, max_depth, page };
+            let below = Place { parent: entry.ty, depth: place.depth + 1, max_depth, introspection_lists, page };
             let items = groups.iter().filter(|group| *group.key == entry.key).flat_map(|group| &group.items);
             let items = items.filter(|item| !item.types.and(&types).is_empty());
             let sources: Vec<_> = items.map(|item| &item.field.node.selection_set.node).collect();

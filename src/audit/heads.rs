@@ -53,17 +53,21 @@ impl Trail {
 }
 
 impl Heads {
-    /// Reads what was kept: a JSON object on each line. The lines may be of any age.
+    /// Reads what was kept: on each line a JSON object, or a signed one, which `signed` reads. The lines may be of any age.
     ///
     /// # Errors
     /// When a line is something else; it is named with `file`.
-    pub fn read(file: &str, text: &str) -> Result<Self, TrailError> {
+    pub fn read(file: &str, text: &str, signed: impl Fn(&str) -> Result<Self, String>) -> Result<Self, TrailError> {
         let mut heads = Vec::new();
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let read: Self = serde_json::from_str(line).map_err(|error| TrailError::Heads {
+        for (number, line) in text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()) {
+            let read = match line.starts_with('{') {
+                true => serde_json::from_str::<Self>(line).map_err(|error| error.to_string()),
+                false => signed(line),
+            };
+            let read = read.map_err(|why| TrailError::Heads {
                 file: file.to_owned(),
                 line: number + 1,
-                why: format!("this is not what `patient-logger audit heads` writes: {error}"),
+                why: format!("this is not what `patient-logger audit heads` writes: {why}"),
             })?;
             heads.extend(read.heads);
         }

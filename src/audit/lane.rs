@@ -188,3 +188,30 @@ impl Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{ActorKind, AuditAction, AuditOutcome, RequestContext, Who};
+    use crate::kernel::{HospitalId, Role};
+
+    fn entry() -> Entry {
+        let id = uuid::Uuid::now_v7();
+        let who =
+            Who { hospital_id: HospitalId(id), kind: ActorKind::Staff, id, session_id: None, role: Role::Clinician };
+        let request = RequestContext::default();
+        let event = request.event(chrono::DateTime::UNIX_EPOCH, who, AuditAction::Read, AuditOutcome::Ok);
+        request.entry(vec![event])
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_and_a_lost_writer_fail_the_answer() {
+        let (sender, receiver) = mpsc::channel(1);
+        let lane = Lane { sender, writer: Arc::default() };
+        let (waits, too_many) = (lane.submit(entry()), lane.submit(entry()));
+        assert_eq!(too_many.durable().await.expect_err("the queue is full").code(), ErrorCode::Unavailable);
+        drop(receiver);
+        assert_eq!(waits.durable().await.expect_err("the writer is gone").code(), ErrorCode::Unavailable);
+        assert!(lane.submit(Entry::default()).durable().await.is_ok(), "no events, nothing to wait for");
+    }
+}

@@ -177,6 +177,14 @@ impl Witness {
         self.state().seen.push(Seen { patient: patient.0, record: None });
     }
 
+    /// Passes on what was found under an id that somebody gave, and notes the id when that is nothing: who tries ids shows.
+    pub fn named<T>(&self, id: Uuid, found: Option<T>) -> Option<T> {
+        if found.is_none() {
+            self.subject(id);
+        }
+        found
+    }
+
     /// Notes the one thing that is changed, or that was named and is not there.
     pub fn subject(&self, id: Uuid) {
         self.state().act.subject = Some(id);

@@ -13,4 +13,4 @@ mod tokens;
 pub use partner_key::PartnerKey;
 pub use passwords::{PasswordProblem, Passwords};
 pub use refresh_token::RefreshToken;
-pub use tokens::{AccessToken, SigningKey, SigningKeyError, Tokens};
+pub use tokens::{AccessToken, Tokens};

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::kernel::HospitalId;
+use crate::keys::random_secret;
 
 const SECRET_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 4;
@@ -24,9 +25,7 @@ pub(super) struct Opaque {
 impl Opaque {
     /// One with a new secret.
     pub(super) fn random(hospital_id: HospitalId, id: Uuid) -> Self {
-        // Three random UUIDs hold 366 random bits from the system's generator.
-        let bits = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
-        Self { hospital_id, id, secret: Sha256::digest(bits.map(Uuid::into_bytes).concat()).into() }
+        Self { hospital_id, id, secret: random_secret() }
     }
 
     /// Reads one as it is sent; `None` when it is none of this kind.

@@ -1,7 +1,9 @@
 //! The command line: what the program can be told to do.
 
 mod audit;
+mod documents;
 mod hospital;
+mod keys;
 mod seed;
 mod serve;
 
@@ -11,10 +13,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app;
 use crate::audit::TrailError;
-use crate::auth::SigningKeyError;
 use crate::config::{LogFormat, LogSettings, ServeSettings, StoreSettings};
 use crate::database::{self, Direction, Store, StoreError};
 use crate::error::AppError;
+use crate::keys::KeyFileError;
 use crate::seed::SeedError;
 use crate::tenancy::NotSafe;
 
@@ -52,6 +54,13 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Manage the documents that servers with DOCUMENTS=registered serve, as the owner of the database
+    Documents {
+        #[command(subcommand)]
+        command: documents::DocumentsCommand,
+    },
+    /// Make and change the keys that sign access tokens and seal cursors
+    Keys(keys::KeysArgs),
 }
 
 #[derive(Args, Debug)]
@@ -72,9 +81,9 @@ pub enum CliError {
     /// A database that must not be used.
     #[error(transparent)]
     NotSafe(#[from] NotSafe),
-    /// No signing key.
+    /// No keys.
     #[error(transparent)]
-    SigningKey(#[from] SigningKeyError),
+    Keys(#[from] KeyFileError),
     /// The audit trail cannot be read.
     #[error(transparent)]
     Trail(#[from] TrailError),
@@ -129,6 +138,8 @@ fn run(cli: Cli) -> Result<(), CliError> {
         }
         Some(Command::Hospital { command }) => hospital::run(&command),
         Some(Command::Audit { command }) => audit::run(&command),
+        Some(Command::Documents { command }) => documents::run(&command),
+        Some(Command::Keys(args)) => keys::run(&args),
     }
 }
 

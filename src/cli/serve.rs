@@ -8,13 +8,18 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 use super::{CliError, runtime};
-use crate::app::{App, Lifetimes};
-use crate::auth::{Passwords, SigningKey};
-use crate::config::{ServeSettings, Switch};
+use crate::app::{App, AppOptions, Lifetimes};
+use crate::auth::Passwords;
+use crate::config::{IntrospectionFor, ServeSettings, ServedDocuments, Switch};
 use crate::database::{self, Direction, Store};
+use crate::domains::documents::{self, DocumentMode};
+use crate::error::AppError;
+use crate::graphql::Introspection;
 use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
+use crate::keys::{KeyFile, Keys};
+use crate::redis::Redis;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
 
@@ -27,33 +32,41 @@ pub(super) fn run(settings: &ServeSettings) -> Result<(), CliError> {
             settings.listen
         )));
     }
-    let key = signing_key(settings)?;
+    let file = key_file(settings)?;
+    let keys = Keys::new(match &settings.keys_file {
+        Some(_) => file.read()?,
+        None => file.read_or_init(Clock::system().now())?,
+    });
     let store = Store::open(&settings.store)?;
-    let served = runtime()?.block_on(serve(settings, &store, &key));
+    let served = runtime()?.block_on(async {
+        tokio::spawn(file.watch(keys.clone()));
+        serve(settings, &store, keys).await
+    });
     if let Some(embedded) = store.embedded {
         embedded.stop();
     }
     served
 }
 
-fn signing_key(settings: &ServeSettings) -> Result<SigningKey, CliError> {
-    match (&settings.token_private_key_file, &settings.store.database_url) {
-        (Some(path), _) => Ok(SigningKey::read(path)?),
+/// Where the keys are.
+fn key_file(settings: &ServeSettings) -> Result<KeyFile, CliError> {
+    match (&settings.keys_file, &settings.store.database_url) {
+        (Some(path), _) => Ok(KeyFile::new(path)),
         (None, None) => {
             let directory = settings.store.data_dir();
             std::fs::create_dir_all(&directory)
                 .map_err(|error| CliError::Other(format!("DATA_DIR {} cannot be made: {error}", directory.display())))?;
-            Ok(SigningKey::read_or_make(&directory.join("token-key.pem"))?)
+            Ok(KeyFile::new(directory.join("keys.json")))
         }
         (None, Some(_)) => Err(CliError::Other(
-            "TOKEN_PRIVATE_KEY_FILE is not set: with DATABASE_URL the key that signs access tokens must be yours, the same for \
-             every server. Make one with `openssl genpkey -algorithm ed25519 -out token-key.pem`"
+            "KEYS_FILE is not set: with DATABASE_URL the keys that sign access tokens must be yours, the same for every \
+             server. Make them with `patient-logger keys init --keys-file keys.json`"
                 .into(),
         )),
     }
 }
 
-async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Result<(), CliError> {
+async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<(), CliError> {
     let clock = Clock::system();
     let stop = stop_signal()?;
     if let Some(owner_url) = &store.owner_url {
@@ -63,13 +76,22 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
         true => Some(load_demo(store.owner_url()?, clock.now()).await?),
         false => None,
     };
-    let database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
+    let mut database = Database::connect(&settings.store.pool(store.app_url.clone())).await?;
+    if settings.audit_reads == Switch::Off {
+        tracing::warn!("AUDIT_READS=off: nobody will know who read what");
+        database = database.without_audit_of_reads();
+    }
     let lifetimes = Lifetimes {
         access_token: Duration::from_secs(settings.access_token_lifetime * 60),
         idle: Duration::from_secs(settings.session_idle_minutes * 60),
     };
     let keeper = database.keep_audit_trail(clock.clone());
-    let app = Arc::new(App::new(database.clone(), key, lifetimes, clock)?);
+    let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
+    let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
+    let options = AppOptions { redis, documents: documents_mode(settings), introspection: introspection(settings) };
+    let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, options)?);
+    documents::refresh(&database, &app.persisted).await.map_err(AppError::from)?;
+    tokio::spawn(documents::follow(database.clone(), app.persisted.clone()));
 
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         CliError::Other(format!("cannot listen on {}: {error}. Choose another address with LISTEN", settings.listen))
@@ -80,7 +102,9 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     state.max_body_bytes = usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX);
     state.cors_origins = settings.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     state.trusted_proxies.clone_from(&settings.trusted_proxies);
-    state.graphiql = (settings.graphiql == Switch::On).then(|| explorer(settings, demo.as_ref()));
+    // The explorer's own documents are not registered, and neither is what people type into it.
+    let explores = settings.graphiql == Switch::On && settings.documents != ServedDocuments::Registered;
+    state.graphiql = explores.then(|| explorer(settings, demo.as_ref()));
     let limits = Limits {
         connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
         drain: Duration::from_secs(settings.shutdown_timeout),
@@ -90,6 +114,22 @@ async fn serve(settings: &ServeSettings, store: &Store, key: &SigningKey) -> Res
     keeper.stop().await;
     database.close().await;
     Ok(())
+}
+
+fn documents_mode(settings: &ServeSettings) -> DocumentMode {
+    match settings.documents {
+        ServedDocuments::Any => DocumentMode::Any,
+        ServedDocuments::Report => DocumentMode::Report,
+        ServedDocuments::Registered => DocumentMode::Registered,
+    }
+}
+
+/// The demo is there to be explored; a hospital's server shows its schema to staff.
+fn introspection(settings: &ServeSettings) -> Introspection {
+    match (settings.introspection, &settings.store.database_url) {
+        (Some(IntrospectionFor::Everyone), _) | (None, None) => Introspection::Everyone,
+        (Some(IntrospectionFor::Staff), _) | (None, Some(_)) => Introspection::Staff,
+    }
 }
 
 /// Loads the demo data unless it is there, and says who can sign in to it.

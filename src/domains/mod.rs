@@ -8,6 +8,10 @@
 //! | `repo.rs` | SQL through SeaORM; takes the transaction first; the only file that names `entity::` |
 //! | `loader.rs` | rows by id, batched within one request |
 //!
+//! A type that stands for data of a patient is made with the scope, by `seen(scope, row)`, which notes the patient for the
+//! audit trail; one that a mutation shows is made before the commit, so that the event of the change names it. A service
+//! says what it changes and why with `scope.witness().subject(…)` and `.reason(…)`; `settle` does the rest.
+//!
 //! To add a domain: its folder, and its line in [`domains!`] below. It brings a `Query` and a `Mutation` (or [`Nothing`])
 //! and `loaders` (or [`no_loaders`]); every field carries an `access` label, or the server does not start.
 
@@ -17,6 +21,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, MergedObject, Request, Sch
 
 use crate::tenancy::HospitalScope;
 
+pub mod documents;
 mod idempotency_keys;
 mod node;
 

@@ -61,7 +61,7 @@ impl Query {
 /// The kinds that have no node, and the kinds that the viewer may not read, look like ids that do not exist.
 async fn fetch(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>, AppError> {
     let may = |permission| scope(ctx).map(|scope| scope.viewer.may(permission));
-    Ok(match id.kind {
+    let found = match id.kind {
         Kind::Hospital if may(Permission::SignedIn)? => {
             hospitals::by_id(ctx, HospitalId(id.uuid)).await?.map(Node::Hospital)
         }
@@ -73,5 +73,6 @@ async fn fetch(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>, AppError
             task_logs::by_id(ctx, TaskLogId(id.uuid)).await?.map(Node::TaskLog)
         }
         _ => None,
-    })
+    };
+    Ok(scope(ctx)?.witness().named(id.uuid, found))
 }

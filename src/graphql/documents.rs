@@ -36,12 +36,24 @@ pub struct Documents {
     access: Arc<Access>,
     /// The permissions as the labels count them.
     labels: Vec<(Permission, Permissions)>,
+    introspection: Introspection,
     scan: ScanLimits,
     limits: Limits,
     parsed: Cache<Arc<str>, Arc<Parsed>, Weigh>,
     plans: Cache<(u64, u64), Arc<Prepared>, Weigh>,
     ids: AtomicU64,
     places: std::hash::RandomState,
+}
+
+/// Who may ask `__schema` and `__type`. What a document may hold shows in its answers to anybody; this keeps the list of it
+/// from strangers (OWASP ASVS 5.0, 4.3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Introspection {
+    /// Everybody, signed in or not.
+    #[default]
+    Everyone,
+    /// Members of staff who have signed in; no partner.
+    Staff,
 }
 
 struct Parsed {
@@ -94,7 +106,13 @@ impl Weighter<(u64, u64), Arc<Prepared>> for Weigh {
 
 impl Documents {
     /// A door with these limits that remembers at most about `cache_bytes` bytes.
-    pub fn new(access: Arc<Access>, scan: ScanLimits, limits: Limits, cache_bytes: u64) -> Self {
+    pub fn new(
+        access: Arc<Access>,
+        introspection: Introspection,
+        scan: ScanLimits,
+        limits: Limits,
+        cache_bytes: u64,
+    ) -> Self {
         let half = cache_bytes / 2;
         // A hint for the tables only; the weight is what bounds them.
         let items = usize::try_from(half / 8_192).unwrap_or(usize::MAX).clamp(16, 65_536);
@@ -102,6 +120,7 @@ impl Documents {
         Self {
             access,
             labels,
+            introspection,
             scan,
             limits,
             parsed: Cache::with_weighter(items, half, Weigh),
@@ -141,6 +160,15 @@ impl Documents {
         Ok(prepared)
     }
 
+    /// The names of a document's operations.
+    ///
+    /// # Errors
+    /// When it does not parse, is invalid, or is beyond a limit.
+    pub fn operations(&self, text: &str) -> Result<Vec<Option<String>>, ServerError> {
+        let parsed = self.parsed(text)?;
+        Ok(parsed.document.operations.iter().map(|(name, _)| name.map(ToString::to_string)).collect())
+    }
+
     /// Lists what a document asks for, field by field, and runs nothing. Nothing of it is remembered.
     ///
     /// # Errors
@@ -159,11 +187,12 @@ impl Documents {
     }
 
     /// What the labels ask about somebody who holds these permissions; `None` is somebody who is not signed in.
-    pub fn caller(&self, held: Option<PermissionSet>) -> Caller {
+    pub fn caller(&self, held: Option<PermissionSet>, is_staff: bool) -> Caller {
+        let introspection = is_staff || self.introspection == Introspection::Everyone;
         let signed_in = held.is_some();
         let held = held.unwrap_or_default();
         let held = self.labels.iter().filter(|(permission, _)| held.contains(*permission));
-        Caller { held: held.fold(Permissions::NONE, |all, (_, one)| all | *one), signed_in, introspection: true }
+        Caller { held: held.fold(Permissions::NONE, |all, (_, one)| all | *one), signed_in, introspection }
     }
 
     /// The permissions in a set of the labels. PUBLIC is in none: needing it is needing nothing.
@@ -219,7 +248,7 @@ mod tests {
 
     fn documents(cache_bytes: u64) -> Documents {
         let access = Access::from_sdl(SDL).expect("the schema passes the lint");
-        Documents::new(Arc::new(access), ScanLimits::default(), Limits::default(), cache_bytes)
+        Documents::new(Arc::new(access), Introspection::Everyone, ScanLimits::default(), Limits::default(), cache_bytes)
     }
 
     fn variables(name: &str, value: Value) -> Variables {

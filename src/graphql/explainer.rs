@@ -8,19 +8,19 @@ use std::sync::Arc;
 use async_graphql::async_trait::async_trait;
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute};
 use async_graphql::parser::types::OperationType;
-use async_graphql::{ObjectType, Request, Response, Schema, SubscriptionType, Variables};
+use async_graphql::{ObjectType, Request, Response, Schema, ServerError, SubscriptionType, Variables};
 use futures_util::future::BoxFuture;
 
 use super::Documents;
 use crate::access::{ExplainedField, Permissions};
 use crate::error::{AppError, ErrorCode};
-use crate::kernel::PermissionSet;
+use crate::kernel::{Permission, PermissionSet};
 
 /// Explains documents. It is data of each request, because it is made of the schema that answers the request.
 pub struct Explainer {
     documents: Arc<Documents>,
-    /// The messages of the faults that the library's validation finds.
-    validate: Box<dyn Fn(Request) -> BoxFuture<'static, Vec<String>> + Send + Sync>,
+    /// The faults that the library's validation finds.
+    validate: Box<dyn Fn(Request) -> BoxFuture<'static, Vec<ServerError>> + Send + Sync>,
 }
 
 /// A document and somebody who might send it.
@@ -61,13 +61,13 @@ impl Explainer {
         M: ObjectType + 'static,
         S: SubscriptionType + 'static,
     {
-        let validate = move |request| -> BoxFuture<'static, Vec<String>> {
+        let validate = move |request| -> BoxFuture<'static, Vec<ServerError>> {
             let schema = schema.clone();
             Box::pin(async move {
                 // The library finds them in no certain order.
                 let mut errors = schema.execute(request).await.errors;
                 errors.sort_by(|one, other| (&one.locations, &one.message).cmp(&(&other.locations, &other.message)));
-                errors.into_iter().map(|error| error.message).collect()
+                errors
             })
         };
         Self { documents, validate: Box::new(validate) }
@@ -79,7 +79,7 @@ impl Explainer {
     /// When there is more to explain than one answer holds.
     pub async fn explain(&self, question: Question<'_>) -> Result<Explanation, AppError> {
         let Question { document, operation_name, variables, held, only_reads } = question;
-        let caller = self.documents.caller(Some(held));
+        let caller = self.documents.caller(Some(held), !only_reads);
         let cost_limit = self.documents.cost_limit();
         let refused = |operation, errors| Explanation { operation, cost: None, cost_limit, fields: Vec::new(), errors };
         let plan = match self.documents.prepare(document, operation_name, &variables, &caller) {
@@ -95,11 +95,31 @@ impl Explainer {
             None => Vec::new(),
         };
         if !errors.is_empty() {
-            return Ok(refused(operation, errors));
+            return Ok(refused(operation, errors.into_iter().map(|error| error.message).collect()));
         }
         let fields = self.documents.explain(document, operation_name, &variables, &caller);
         let fields = fields.map_err(|error| AppError::public(ErrorCode::QueryTooComplex, error.message))?;
-        Ok(Explanation { cost: Some(plan.cost()), fields, ..refused(operation, errors) })
+        Ok(Explanation { cost: Some(plan.cost()), fields, ..refused(operation, Vec::new()) })
+    }
+
+    /// Checks each operation of a document for somebody who may do everything, and gives their names.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, whoever sends it.
+    pub async fn check(&self, document: &str) -> Result<Vec<Option<String>>, Vec<ServerError>> {
+        let names = self.documents.operations(document).map_err(|error| vec![error])?;
+        let caller = self.documents.caller(Some(Permission::ALL.into_iter().collect()), true);
+        let mut faults = Vec::new();
+        for name in &names {
+            match self.documents.prepare(document, name.as_deref(), &Variables::default(), &caller) {
+                Ok(plan) => match plan.request(Variables::default()) {
+                    Some(request) => faults.extend((self.validate)(request).await),
+                    None => {}
+                },
+                Err(error) => faults.push(error),
+            }
+        }
+        if faults.is_empty() { Ok(names) } else { Err(faults) }
     }
 
     /// The permissions in a set of the labels.

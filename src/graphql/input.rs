@@ -53,6 +53,12 @@ pub fn wants(look: Lookahead<'_>, field: &str) -> bool {
     look.field(field).exists()
 }
 
+/// Whether the selection below, of a connection, asks for the page, and not for the length of the list alone. Whose page is
+/// not asked for is not read, and so nobody has seen them.
+pub fn wants_page(look: Lookahead<'_>) -> bool {
+    ["nodes", "edges", "pageInfo"].into_iter().any(|field| look.field(field).exists())
+}
+
 /// Whether the selection below, of a connection, asks for `field` of its nodes.
 pub fn wants_in_nodes(look: Lookahead<'_>, field: &str) -> bool {
     wants(look.field("nodes"), field) || wants(look.field("edges").field("node"), field)

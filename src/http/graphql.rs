@@ -27,6 +27,7 @@ use crate::app::App;
 use crate::audit::{Ending, Receipt, RequestContext};
 use crate::auth::PartnerKey;
 use crate::domains;
+use crate::domains::documents::DocumentHash;
 use crate::error::{AppError, ErrorCode};
 use crate::graphql::Prepared;
 use crate::kernel::{Client, Viewer};
@@ -38,12 +39,26 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a client sends. Other members are ignored, as the specification asks.
 #[derive(Deserialize)]
 struct Params {
-    query: String,
+    query: Option<String>,
     #[serde(rename = "operationName")]
     operation_name: Option<String>,
     variables: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default, rename = "extensions")]
-    _extensions: Option<serde_json::Map<String, serde_json::Value>>,
+    extensions: Option<Extensions>,
+}
+
+/// What this server knows of the extensions of a request.
+#[derive(Deserialize)]
+struct Extensions {
+    #[serde(rename = "persistedQuery")]
+    persisted_query: Option<PersistedQuery>,
+}
+
+/// A document by its hash, as clients of automatic persisted queries send it.
+#[derive(Deserialize)]
+struct PersistedQuery {
+    version: u32,
+    #[serde(rename = "sha256Hash")]
+    sha256_hash: String,
 }
 
 /// What a request comes to.
@@ -151,6 +166,14 @@ fn params(body: &[u8]) -> Result<Params, String> {
     })
 }
 
+/// The hash of a document, if it is sent by one.
+fn hash(sent: Option<PersistedQuery>) -> Result<Option<DocumentHash>, AppError> {
+    let Some(sent) = sent else { return Ok(None) };
+    let hash = DocumentHash::parse(&sent.sha256_hash).filter(|_| sent.version == 1);
+    let message = "extensions.persistedQuery is {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits.";
+    hash.map(Some).ok_or_else(|| AppError::bad_input(message))
+}
+
 async fn execute(
     state: &HttpState,
     viewer: Option<Viewer>,
@@ -158,10 +181,20 @@ async fn execute(
     params: Params,
 ) -> (Answer, Receipt) {
     let app = &state.app;
-    let Params { query, operation_name, variables, .. } = params;
+    let Params { query, operation_name, variables, extensions } = params;
+    let found = match hash(extensions.and_then(|extensions| extensions.persisted_query)) {
+        Ok(hash) => app.persisted.find(query, hash).await,
+        Err(error) => Err(error),
+    };
+    let document = match found {
+        Ok(document) => document,
+        Err(error) => {
+            return unrecorded(refused(StatusCode::BAD_REQUEST, error.code().as_str(), error.message()));
+        }
+    };
     let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
     let caller = app.caller(viewer.as_ref());
-    let plan = match app.documents.prepare(&query, operation_name.as_deref(), &variables, &caller) {
+    let plan = match app.documents.prepare(&document.text, operation_name.as_deref(), &variables, &caller) {
         Ok(plan) => plan,
         Err(error) => return unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, vec![error])),
     };
@@ -176,9 +209,15 @@ async fn execute(
         let receipt = scope.leave_events(Ending { is_mutation: true, asks: true, ..Ending::default() });
         return (refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message()), receipt);
     }
-    let running = tokio::spawn(run(app.clone(), plan, variables, scope.map(Arc::new), context).in_current_span());
+    let running =
+        tokio::spawn(run(app.clone(), plan.clone(), variables, scope.map(Arc::new), context).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
-        Ok(Ok(answer)) => answer,
+        Ok(Ok((answer, receipt))) => {
+            if matches!(answer, Answer::Ran(_)) {
+                app.persisted.ran(&document, plan.operation_name(), app.clock.now());
+            }
+            (answer, receipt)
+        }
         Ok(Err(_)) => {
             let message = "Something went wrong on our side. Give us the requestId and we will find out what.";
             unrecorded(refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message))
@@ -286,10 +325,11 @@ impl Answer {
 }
 
 /// Clients of the older media type take any status but 200 for a fault of the transport and read no errors from it; so a
-/// document that is refused is a 200 for them. What was no GraphQL request at all is a fault for everyone.
+/// document that is refused is a 200 for them. What was no GraphQL request at all, or no document of this server, is a fault for
+/// everyone.
 fn status_for(status: StatusCode, media: MediaType, errors: &[ServerError]) -> StatusCode {
-    let bad_input = Value::from(ErrorCode::BadUserInput.as_str());
     let code = |error: &ServerError| error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
-    let was_graphql = errors.iter().all(|error| code(error).as_ref() != Some(&bad_input));
+    let refusals = [ErrorCode::BadUserInput, ErrorCode::DocumentNotRegistered].map(|code| Value::from(code.as_str()));
+    let was_graphql = !errors.iter().filter_map(code).any(|code| refusals.contains(&code));
     if media == MediaType::Json && status == StatusCode::BAD_REQUEST && was_graphql { StatusCode::OK } else { status }
 }

@@ -25,6 +25,9 @@ pub(super) async fn readyz(State(state): State<HttpState>) -> Response {
         }
     };
     let status = if problem.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": problem.is_none(), "reason": problem, "version": env!("CARGO_PKG_VERSION") });
+    // Told, not asked for: requests are served without it.
+    let redis = state.app.redis.as_ref().map(|redis| if redis.is_up() { "used" } else { "away" });
+    let body =
+        json!({ "ready": problem.is_none(), "reason": problem, "redis": redis, "version": env!("CARGO_PKG_VERSION") });
     (status, Json(body)).into_response()
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `POST /graphql` | the API (GraphQL over HTTP) |
 //! | `/graphiql` | the explorer, when it is switched on |
+//! | `/.well-known/jwks.json` | the public keys that verify access tokens |
 //! | `/livez` | 200 while the process runs |
 //! | `/readyz` | 200 when requests can be served, 503 with the reason otherwise |
 
@@ -13,6 +14,7 @@ mod ending;
 pub mod graphiql;
 mod graphql;
 mod health;
+mod jwks;
 mod server;
 
 use std::net::IpAddr;
@@ -92,6 +94,7 @@ pub fn router(state: HttpState) -> Router {
     Router::new()
         .route("/graphql", any(graphql::handle))
         .layer(cors)
+        .route(jwks::PATH, get(jwks::jwks))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/", get(|| async { Redirect::temporary("/graphiql") }))
@@ -114,7 +117,7 @@ async fn observe(mut request: Request, next: Next) -> Response {
         headers.insert("x-request-id", id);
     }
     // OWASP REST Security Cheat Sheet: nothing of an API belongs into a cache, a frame, or a guess about its type.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -132,6 +135,7 @@ fn known_path(path: &str) -> &'static str {
         "/graphql" => "/graphql",
         "/livez" => "/livez",
         "/readyz" => "/readyz",
+        jwks::PATH => jwks::PATH,
         _ if path.starts_with("/graphiql") => "/graphiql",
         _ => "other",
     }

@@ -6,6 +6,7 @@ mod client;
 mod clock;
 mod ids;
 mod permission;
+mod pseudonyms;
 pub mod text;
 mod viewer;
 
@@ -16,4 +17,5 @@ pub use ids::{
     TaskLogId,
 };
 pub use permission::{Holders, Permission, PermissionSet, Role};
+pub use pseudonyms::Pseudonyms;
 pub use viewer::{Actor, Viewer};

@@ -1,8 +1,9 @@
-//! Hospitals from the command line: made-up data in bulk, the demo, and the onboarding of a real one.
+//! What the command line writes: made-up hospitals in bulk, the demo, the onboarding of a real one, registered documents.
 //!
 //! - [`seed()`] adds hospitals full of believable made-up data, as many as a benchmark wants;
 //! - [`demo()`] adds the two hospitals of the demo, once;
-//! - [`create_hospital`] onboards a hospital with its first administrator.
+//! - [`create_hospital`] onboards a hospital with its first administrator;
+//! - [`register_documents`] and its like write which documents clients may send.
 //!
 //! All of them log in as the owner of the tables, whom the hospital wall holds as well; `writer.rs` has all the SQL and
 //! says how. What is made up comes from a number and from `now`: the same two give the same data, with ids (UUIDv7) in
@@ -14,6 +15,7 @@
 
 mod clinical;
 mod demo;
+mod documents;
 mod error;
 mod history;
 mod onboarding;
@@ -35,6 +37,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub use demo::{DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson, demo};
+pub use documents::{NewDocument, RegisteredDocument, register_documents, registered_documents, remove_document};
 pub use error::SeedError;
 pub use onboarding::{NewHospital, Onboarded, create_hospital};
 pub use partner::{DEMO_PARTNER_HOSPITAL, demo_partner_key};

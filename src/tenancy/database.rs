@@ -139,7 +139,8 @@ impl Database {
         self.lane.submit(entry).unwatched();
     }
 
-    /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in only.
+    /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in, and for
+    /// what belongs to no hospital.
     pub(crate) async fn begin_outside_hospitals(&self) -> Result<Tx, DbErr> {
         Tx::begin(&self.pool, self.begin("READ WRITE", ""), self.statements.clone()).await
     }

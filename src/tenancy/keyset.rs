@@ -90,6 +90,11 @@ impl PageRequest {
 }
 
 impl<T> Page<T> {
+    /// A page that nobody asked for.
+    pub fn unread() -> Self {
+        Self { rows: Vec::new(), has_next: false, has_previous: false }
+    }
+
     /// The same page with each row turned into something else.
     pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
         Page {

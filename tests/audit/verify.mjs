@@ -2,11 +2,11 @@
 // but Node.
 //
 //     patient-logger audit export > trail.jsonl
-//     node tests/audit/verify.mjs trail.jsonl [heads.jsonl]
+//     node tests/audit/verify.mjs trail.jsonl [heads.jsonl [jwks.json]]
 //
 // It prints one line for each thing that is not as it was, and ends with code 1 if there is any.
 
-import { createHash } from 'node:crypto';
+import { createHash, createPublicKey, verify as verifySignature } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
@@ -203,18 +203,31 @@ function checkEvents({ seals, events }, retired, now, say) {
   }
 }
 
-/** The heads in a file of what `audit heads` printed, one or many times. */
-export const readHeads = (text) => text.split('\n').filter((line) => line.trim()).flatMap((line) => JSON.parse(line).heads);
+/** The heads in a file of what `audit heads` printed, one or many times; those that are signed, with these public keys. */
+export const readHeads = (text, jwks) => text.split('\n').filter((line) => line.trim())
+  .flatMap((line) => JSON.parse(line.startsWith('{') ? line : signed(line.trim(), jwks)).heads);
+
+/** The payload of a JSON Web Signature. */
+function signed(text, jwks) {
+  const [header, payload, signature] = text.split('.');
+  const { alg, typ, kid } = JSON.parse(Buffer.from(header, 'base64url'));
+  const jwk = jwks?.keys.find((key) => key.kid === kid);
+  const holds = jwk && alg === 'EdDSA' && typ === 'audit-heads'
+    && verifySignature(null, `${header}.${payload}`, createPublicKey({ key: jwk, format: 'jwk' }), Buffer.from(signature, 'base64url'));
+  if (!holds) throw new Error(`the heads signed with key ${kid} are not signed with one of the given keys`);
+  return Buffer.from(payload, 'base64url').toString();
+}
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [, , trail, heads] = process.argv;
+  const [, , trail, heads, jwks] = process.argv;
+  const keys = jwks && JSON.parse(readFileSync(jwks, 'utf8'));
   if (!trail) {
-    console.error('usage: node verify.mjs TRAIL [HEADS]   (what `audit export` and `audit heads` print)');
+    console.error('usage: node verify.mjs TRAIL [HEADS [JWKS]]   (what `audit export` and `audit heads` print)');
     process.exit(2);
   }
   const lines = [];
   for await (const line of createInterface({ input: createReadStream(trail) })) lines.push(line);
-  const found = verify(lines, heads ? readHeads(readFileSync(heads, 'utf8')) : []);
+  const found = verify(lines, heads ? readHeads(readFileSync(heads, 'utf8'), keys) : []);
   for (const line of found) console.log(line);
   if (found.length === 0) console.log('The audit trail is whole.');
   process.exit(found.length === 0 ? 0 : 1);

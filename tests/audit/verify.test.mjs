@@ -144,6 +144,14 @@ test('the command line of the service says the same about heads that do not fit'
   const keep = async (...kept) => writeFile(file, kept.map((one) => `${JSON.stringify({ heads: one })}\n`).join(''));
   await keep(oldHeads, heads);
   passes('verify', '--heads', file, '--hospital', 'riverside');
+  const line = passes('heads', '--sign');
+  const jwks = await (await fetch(`${server.url}/.well-known/jwks.json`)).json();
+  assert.deepEqual(readHeads(line, jwks).map(({ hospital_id }) => hospital_id), heads.map(({ hospital_id }) => hospital_id));
+  assert.throws(() => readHeads(line, { keys: [] }), /not signed with one of the given keys/);
+  await writeFile(file, line);
+  passes('verify', '--heads', file);
+  await writeFile(file, line.replace(/\.(.)/, (_, letter) => (letter === 'a' ? '.b' : '.a')));
+  assert.match(audit('verify', '--heads', file).stderr, /line 1: .* its signature or its content is broken/);
   await keep(heads.map((head) => ({ ...head, no: head.no + 5 })));
   const { status, stdout } = audit('verify', '--heads', file);
   assert.equal(status, 1);

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::support::{Actor, TestDatabase, scratch};
 
 /// The program with a home of its own, and nothing else in its environment.
-fn program(home: &Path) -> Command {
+pub fn program(home: &Path) -> Command {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_patient-logger"));
     command
@@ -33,7 +33,7 @@ fn program(home: &Path) -> Command {
 }
 
 /// An empty home, where the programs of PostgreSQL are at hand: installed, or downloaded as for all tests.
-fn home(name: &str) -> PathBuf {
+pub fn home(name: &str) -> PathBuf {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let packages = Packages { cache_dir: tmp.join("packages"), registry: None, downloads: true };
     let seed = embedded::Options { durable: false, ..embedded::Options::new(tmp.join("cluster-seed"), packages) };
@@ -52,15 +52,15 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A program that serves.
-struct Serving {
+pub struct Serving {
     child: Child,
-    url: String,
+    pub url: String,
     /// What it printed up to its last line of greeting.
     greeting: String,
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut greeting = String::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
@@ -79,14 +79,14 @@ impl Serving {
         Self { child, url, greeting }
     }
 
-    async fn sign_in(&self, email: &str, password: &str, hospital: &str) -> Actor {
+    pub async fn sign_in(&self, email: &str, password: &str, hospital: &str) -> Actor {
         let input = json!({ "email": email, "password": password, "hospital": hospital });
         let payload = Actor::new(&self.url, None).mutate("signIn", input, "accessToken").await;
         Actor::new(&self.url, Some(payload["accessToken"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()))
     }
 
     /// Asks it to stop, as a service manager does, and gives its exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub fn stop(mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -216,15 +216,22 @@ async fn hospitals_are_onboarded_and_made_up_from_the_command_line() {
     assert_eq!(server.stop(), Some(0));
 }
 
+/// `patient-logger keys …`.
+fn keys_command(home: &Path, keys: &Path, arguments: &[&str]) -> Command {
+    let mut command = program(home);
+    command.arg("keys").args(arguments).env("KEYS_FILE", keys);
+    command
+}
+
 #[tokio::test]
 async fn a_database_of_ones_own_is_used_as_the_two_roles_or_not_at_all() {
     let home = home("own");
     let database = TestDatabase::empty().await;
-    let key = home.join("key.pem");
-    patient_logger::auth::SigningKey::read_or_make(&key).unwrap();
+    let keys = home.join("keys.json");
+    assert!(run(keys_command(&home, &keys, &["init"])).status.success());
     let serve = |settings: &[(&str, &str)]| {
         let mut command = program(&home);
-        command.envs(settings.iter().copied()).env("TOKEN_PRIVATE_KEY_FILE", &key);
+        command.envs(settings.iter().copied()).env("KEYS_FILE", &keys);
         command
     };
     let (app, owner, superuser) = (database.app_url(), database.owner_url(), database.superuser_url());
@@ -280,13 +287,14 @@ fn a_setting_that_does_not_fit_ends_the_start_with_its_name() {
         (vec![("CORS_ORIGINS", "https://ward.example,https://ward.example/page")], "CORS_ORIGINS"),
         (vec![("CORS_ORIGINS", "ward.example")], "CORS_ORIGINS"),
         (vec![("GRAPHIQL", "maybe")], "GRAPHIQL"),
+        (vec![("AUDIT_READS", "some")], "AUDIT_READS"),
         (vec![("DEMO_DATA", "")], "DEMO_DATA"),
         (vec![("LOG_FORMAT", "xml")], "LOG_FORMAT"),
         (vec![("LOG", "patient_logger=loud")], "LOG"),
         (vec![("PG_BIN_DIR", "/nonexistent")], "/nonexistent"),
-        (vec![("TOKEN_PRIVATE_KEY_FILE", "/nonexistent.pem")], "/nonexistent.pem"),
-        (vec![("TOKEN_PRIVATE_KEY_FILE", "/dev/null")], "/dev/null is not an Ed25519 private key"),
-        (vec![("DATABASE_URL", "postgres://app:canary@127.0.0.1:1/x")], "TOKEN_PRIVATE_KEY_FILE"),
+        (vec![("KEYS_FILE", "/nonexistent.json")], "/nonexistent.json"),
+        (vec![("KEYS_FILE", "/dev/null")], "/dev/null is not a set of keys"),
+        (vec![("DATABASE_URL", "postgres://app:canary@127.0.0.1:1/x")], "keys init --keys-file"),
         (vec![("DATABASE_OWNER_URL", "postgres://owner:canary@127.0.0.1:1/x")], "DATABASE_URL is not"),
     ] {
         let mut command = program(&home);
@@ -298,12 +306,12 @@ fn a_setting_that_does_not_fit_ends_the_start_with_its_name() {
         assert!(!error.contains("canary"), "a password is shown: {error}");
         assert_eq!(text(&ended.stdout), "", "{settings:?}");
     }
-    let key = home.join("key.pem");
-    patient_logger::auth::SigningKey::read_or_make(&key).unwrap();
+    let keys = home.join("keys.json");
+    assert!(run(keys_command(&home, &keys, &["init"])).status.success());
     for (url, names) in [("nonsense canary", "DATABASE_URL"), ("postgres://app:canary@127.0.0.1:1/x", "database")] {
         let mut command = program(&home);
         let ended = run({
-            command.env("DATABASE_URL", url).env("TOKEN_PRIVATE_KEY_FILE", &key);
+            command.env("DATABASE_URL", url).env("KEYS_FILE", &keys);
             command
         });
         let error = text(&ended.stderr);
@@ -322,7 +330,7 @@ fn help_names_every_command_and_schema_prints_the_file() {
         text(&output.stdout)
     };
     let help = say(&["--help"]);
-    for command in ["serve", "migrate", "seed", "schema", "hospital"] {
+    for command in ["serve", "migrate", "seed", "schema", "hospital", "keys"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in {help}");
         assert!(!say(&[command, "--help"]).is_empty());
     }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::support::{History, Hospital, PASSWORD, TestApp, TestDatabase};
 
-/// Tables that hold nothing of any hospital: names of the schema, and how far the chain of the audit trail is.
-const OF_NO_HOSPITAL: [&str; 3] = ["audit_retired", "audit_shapes", "audit_state"];
+/// Tables that hold nothing of any hospital: names of the schema, how far the chain of the audit trail is, documents.
+const OF_NO_HOSPITAL: [&str; 4] = ["audit_retired", "audit_shapes", "audit_state", "documents"];
 
 /// Every table that the server's role can read something of.
 async fn readable_tables(app: &mut PgConnection) -> Vec<String> {
@@ -68,6 +68,7 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
         "audit_seals",
         "audit_shapes",
         "audit_state",
+        "documents",
         "hospitals",
         "idempotency_keys",
         "partner_keys",

@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod audit_queries;
 mod audit_verify;
 mod batching;
 mod cli;
@@ -19,10 +20,13 @@ mod lists;
 mod packages;
 mod partner_keys;
 mod patients;
+mod recorded;
+mod redis;
 mod rights;
 mod schema;
 mod sessions;
 mod sign_in;
 mod staff;
 mod task_logs;
+mod tokens;
 mod transport;

@@ -54,6 +54,10 @@ fn an_invalid_document_is_refused_with_its_place() {
         ("subscription { __typename }", "@1:1 A subscription selects exactly one field."),
         ("subscription { logs { id } audit }", "@1:1 A subscription selects exactly one field."),
         (
+            "query A { patient { ...X } } query B { patient { ...Y } } query C { patient { ...Z } }",
+            "@1:24 There is no fragment named \"X\".",
+        ),
+        (
             "query A { version } query B { version }",
             " The document has several operations; say which one in operationName.",
         ),
@@ -124,6 +128,10 @@ fn every_bound_is_held() {
         ("a long chain of fragments", bomb("Patient", "id", "{ patient { ...F0 } } ", 200, 1)),
         ("deep objects", friends(10)),
         ("deep introspection", types(30)),
+        (
+            "lists in lists of introspection",
+            "{ __schema { types { interfaces { possibleTypes { interfaces { name } } } } } }".to_owned(),
+        ),
         ("many root fields", format!("{{ {} }}", many("version", 11))),
         ("many aliases", format!("{{ patient {{ {} }} }}", many("id", 31))),
         ("nested pages", format!("{{ patient {{ {nested} }} }}")),

@@ -9,7 +9,7 @@ use crate::domains::partner_keys::{self, PartnerKeyObject};
 use crate::domains::sessions::{self, Session};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
-use crate::graphql::label::access;
+use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{DateTime, PageArgs};
 use crate::kernel::{Actor, Permission, Role, StaffId};
 use crate::tenancy::HospitalScope;
@@ -126,7 +126,9 @@ impl ViewerObject {
         Ok(contexts.into_iter().filter_map(context).collect())
     }
 
-    /// What you did in this hospital, newest first; nothing with a partner key. An event is here before its answer leaves.
+    /// What you did in this hospital, newest first; with a partner key, what was done with it. Right after `signIn` it is refused:
+    /// ask for it in the next request, with the token.
+    #[graphql(directive = access::apply(Permission::SignedIn), directive = semantic_non_null::apply())]
     async fn recent_activity(
         &self,
         ctx: &Context<'_>,
@@ -135,8 +137,8 @@ impl ViewerObject {
         )]
         first: Option<i32>,
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
-    ) -> Result<ActivityConnection> {
-        Ok(audit::recent_activity(ctx, &self.scope, PageArgs { first, after, ..PageArgs::default() }).await?)
+    ) -> Result<Option<ActivityConnection>> {
+        Ok(Some(audit::recent_activity(ctx, PageArgs { first, after, ..PageArgs::default() }).await?))
     }
 
     /// When your access token or partner key stops working.

@@ -14,8 +14,6 @@ mod query;
 mod repo;
 mod service;
 
-use std::sync::Arc;
-
 use async_graphql::Context;
 
 pub(super) use super::Nothing as Mutation;
@@ -27,15 +25,11 @@ pub use query::Query;
 use crate::error::AppError;
 use crate::graphql::{DateTime, PageArgs, TotalCount, loader as request_loader, scope};
 use crate::kernel::PatientId;
-use crate::tenancy::HospitalScope;
 
-/// What the viewer of this scope did, newest first.
-pub(super) async fn recent_activity(
-    ctx: &Context<'_>,
-    scope: &Arc<HospitalScope>,
-    page: PageArgs,
-) -> Result<ActivityConnection, AppError> {
+/// What the viewer did, newest first.
+pub(super) async fn recent_activity(ctx: &Context<'_>, page: PageArgs) -> Result<ActivityConnection, AppError> {
     const LIST: &str = "what the viewer did, by time, descending";
+    let scope = scope(ctx)?;
     let page = service::recent_activity(scope, &page.request(ctx, LIST)?).await?;
     let scope = scope.clone();
     let total = TotalCount::new(move || {

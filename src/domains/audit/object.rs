@@ -10,7 +10,7 @@ use crate::domains::partner_keys::{self, PartnerKeyObject};
 use crate::domains::patients::{self, Patient};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
-use crate::graphql::label::access;
+use crate::graphql::label::{access, semantic_non_null};
 use crate::graphql::{DateTime, connection, loader, scope};
 use crate::kernel::{AuditEventId, HospitalId, PartnerKeyId, PatientId, Permission, Role, SessionId, StaffId};
 use crate::tenancy::{KeyPart, SortKey};
@@ -25,7 +25,7 @@ connection!(AuditEventConnection, AuditEventEdge, AuditEvent, ReadAudit, "events
 #[derive(Clone, Debug)]
 pub struct Activity(Arc<EventRow>);
 
-connection!(ActivityConnection, ActivityEdge, Activity, Public, "what you did");
+connection!(ActivityConnection, ActivityEdge, Activity, SignedIn, "what you did");
 
 impl EventRow {
     /// The event in its types.
@@ -147,17 +147,17 @@ impl AuditEvent {
     }
 
     /// The patients whose records were seen or changed, in the order of their ids. There are at most 50.
-    #[graphql(directive = access::apply(Permission::ReadPatients))]
+    #[graphql(directive = access::apply(Permission::ReadPatients), directive = semantic_non_null::apply())]
     async fn patients(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Take this many, 1 to 50.", default = 50)] first: i32,
-    ) -> Result<Vec<Patient>> {
+    ) -> Result<Option<Vec<Patient>>> {
         let first = usize::try_from(first).ok().filter(|first| (1..=50).contains(first));
         let first = first.ok_or_else(|| AppError::bad_input("first must be from 1 to 50."))?;
         let ids = self.0.patients.iter().take(first);
         let found = try_join_all(ids.map(|id| patients::by_id(ctx, PatientId(*id)))).await?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(Some(found.into_iter().flatten().collect()))
     }
 
     /// How many records of patients were seen or changed: the patients themselves, their task logs, and earlier versions.
@@ -203,8 +203,8 @@ impl Activity {
     }
 }
 
-/// Something that you did here. If you do not know of it, end the session with `revokeSession` and tell your administrator.
-#[Object(directive = access::apply(Permission::Public))]
+/// Something that you did here. If you do not know of it, end its session with `revokeSession` and tell your administrator.
+#[Object(directive = access::apply(Permission::SignedIn))]
 impl Activity {
     /// When.
     async fn at(&self) -> DateTime {

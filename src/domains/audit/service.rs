@@ -72,18 +72,21 @@ pub(super) async fn count(
     Ok(repo::count(&*scope.read().await?, scope.hospital_id(), mentioned, criteria).await?)
 }
 
-/// What the viewer did here, newest first; nothing with a partner key.
+/// What the viewer did here, newest first.
 pub(super) async fn recent_activity(scope: &HospitalScope, page: &PageRequest) -> Result<Page<Activity>, AppError> {
-    let Some(staff) = scope.viewer.staff_id() else { return Ok(page.page(Vec::new())) };
-    let criteria = Criteria { actor: Some(staff.0), ..Criteria::default() };
-    let rows = mentions(scope, &[staff.0], &criteria, page).await?.remove(&staff.0).unwrap_or_default();
+    let me = scope.viewer.actor_id();
+    let rows = mentions(scope, &[me], &own(me), page).await?.remove(&me).unwrap_or_default();
     Ok(page.page(rows).map(Activity::new))
 }
 
 /// How much the viewer did here.
 pub(super) async fn count_activity(scope: &HospitalScope) -> Result<u64, AppError> {
-    let Some(staff) = scope.viewer.staff_id() else { return Ok(0) };
-    count(scope, Some(staff.0), &Criteria { actor: Some(staff.0), ..Criteria::default() }).await
+    let me = scope.viewer.actor_id();
+    count(scope, Some(me), &own(me)).await
+}
+
+fn own(me: Uuid) -> Criteria {
+    Criteria { actor: Some(me), ..Criteria::default() }
 }
 
 async fn mentions(

@@ -11,8 +11,9 @@ use super::repo::{By, Criteria};
 use super::{TaskLogConnection, service};
 use crate::domains::{patients, staff};
 use crate::error::AppError;
-use crate::graphql::{PageArgs, TotalCount, loader, scope, unless_null, wants_in_nodes};
+use crate::graphql::{PageArgs, TotalCount, loader, scope, unless_null, wants_in_nodes, wants_page};
 use crate::kernel::{PatientId, StaffId};
+use crate::tenancy::Page;
 
 /// On what a list of task logs hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +40,11 @@ pub(super) async fn all(
 ) -> Result<TaskLogConnection, AppError> {
     let (criteria, sort) = wanted(filter, order)?;
     let scope = scope(ctx)?;
-    let page = service::list(scope, &criteria, sort, &page.request(ctx, sort.list())?).await?;
+    let page = page.request(ctx, sort.list())?;
+    let page = match wants_page(ctx.look_ahead()) {
+        true => service::list(scope, &criteria, sort, &page).await?,
+        false => Page::unread(),
+    };
     // Known here for the whole page at once; the resolvers below would ask one by one and wait for each other.
     if wants_in_nodes(ctx.look_ahead(), "patient") {
         patients::prime(ctx, page.rows.iter().map(|log| log.patient_id()).collect()).await?;
@@ -66,9 +71,13 @@ pub(in crate::domains) async fn of(
     let (criteria, sort) = wanted(filter, order)?;
     let scope = scope(ctx)?;
     let page = page.request(ctx, sort.list())?;
-    let key = PageOf { parent, criteria: criteria.clone(), sort, page };
-    let page = loader::<PageLoader>(ctx)?.load_one(scope.key(key)).await?;
-    let page = page.ok_or_else(|| AppError::internal("a loader left out a page"))?;
+    let page = if wants_page(ctx.look_ahead()) {
+        let key = PageOf { parent, criteria: criteria.clone(), sort, page };
+        let page = loader::<PageLoader>(ctx)?.load_one(scope.key(key)).await?;
+        page.ok_or_else(|| AppError::internal("a loader left out a page"))?
+    } else {
+        Page::unread()
+    };
     let counts = loader::<CountLoader>(ctx)?.clone();
     let scope = scope.clone();
     let total = TotalCount::new(move || {

@@ -21,7 +21,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The id of the task log.")] id: ID,
     ) -> Result<Option<TaskLog>> {
-        Ok(super::by_id(ctx, TaskLogId::parse(&id).map_err(AppError::from)?).await?)
+        let id = TaskLogId::parse(&id).map_err(AppError::from)?;
+        Ok(scope(ctx)?.witness().named(id.0, super::by_id(ctx, id).await?))
     }
 
     /// The task logs of your hospital, most recently completed first unless `orderBy` says otherwise.

@@ -6,6 +6,7 @@
 //! | `rules` | the rights that depend on a row, by name |
 //! | `bypass` | no generated document shows a viewer a value that is hidden from them |
 //! | `oracle` | a hidden value changes no byte of any answer to them |
+//! | `recorded` | every field of a root leaves one event in the audit trail, of the right kind |
 //! | `ids` | a partner cannot tell a foreign id from one that does not exist, nor anybody by the time it takes |
 //!
 //! `sdl` reads the labels from the schema's text, without `src/access`; `world` is the hospital that is asked; `routes`
@@ -20,6 +21,7 @@ mod inputs;
 mod matrix;
 mod oracle;
 mod questions;
+mod recorded;
 mod routes;
 mod rules;
 mod sdl;

@@ -17,7 +17,13 @@ const FILE: &str = "tests/it/snapshots/access-matrix.txt";
 /// grows only with a type that the schema itself puts out of reach of the path.
 const OUT_OF_REACH: &str = "
 AccessExplanation: list node payload
+Activity: node root
+ActivityConnection: list node
+ActivityEdge: node root
 ArchivePatientPayload: list node root
+AuditEventEdge: root
+AuditProof: list node payload
+AuditSeal: list node payload
 CreatePartnerKeyPayload: list node root
 CreatePatientPayload: list node root
 CreateStaffPayload: list node root
@@ -25,7 +31,6 @@ CreateTaskLogPayload: list node root
 DeactivateStaffPayload: list node root
 DeleteTaskLogPayload: list node root
 FieldAccess: node payload root
-PartnerKey: node root
 PartnerKeyConnection: list node payload
 PartnerKeyEdge: node payload root
 PatientConnection: list node payload

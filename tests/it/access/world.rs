@@ -7,7 +7,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Actor, Hospital, PASSWORD, TestApp};
+use crate::support::{Actor, History, Hospital, PASSWORD, TestApp};
 
 /// Texts that stand in one place each, and the permission without which nobody may meet them. The last are those of the
 /// other hospital.
@@ -83,6 +83,8 @@ pub struct Ids {
     pub key: String,
     /// The session of the clinician.
     pub session: String,
+    /// Sealed.
+    pub event: String,
     pub foreign: Foreign,
 }
 
@@ -94,6 +96,7 @@ pub struct Foreign {
     pub staff: String,
     pub hospital: String,
     pub key: String,
+    pub event: String,
 }
 
 pub struct World {
@@ -120,10 +123,19 @@ impl World {
         let viewers = viewers(&app, &one).await;
         let admin = app.admin(&one);
         ids.key = new_key(&admin, "canary-key spare").await;
+        // Everybody has done something that has a name, a little later than all that is asked in a test: so it stays the
+        // newest. The last is a key.
+        app.wait(chrono::Duration::seconds(1));
+        for viewer in viewers.iter().filter(|viewer| viewer.name != "anonymous") {
+            viewer.actor.ask(&format!("query Look {{ patient(id: \"{}\") {{ room }} }}", ids.patient)).await.data();
+        }
+        ids.event = event(&admin).await;
+        app.wait(chrono::Duration::seconds(-1));
         let gone = new_key(&admin, "canary-key gone").await;
         admin.mutate("revokePartnerKey", json!({ "id": gone }), "partnerKey { id }").await;
         let clinician = mark_people(&app, &one, &two).await;
         let refresh_token = sign_in(&app.anonymous(), &clinician).await;
+        History::of(&app.database).seal_and_post().await;
         Self { app, viewers, ids, both, clinician, refresh_token }
     }
 
@@ -146,10 +158,12 @@ impl World {
         }
     }
 
-    /// All rows of all tables, as one text each. When a key was last used is noted beside the request, and left out.
+    /// All rows of all tables, as one text each. When a key was last used is noted beside the request, and left out, as is the
+    /// audit trail, which tells of refusals too.
     pub async fn rows(&self) -> Vec<String> {
         let mut superuser = self.app.database.superuser().await;
-        let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1";
+        let tables = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                      AND relname NOT LIKE 'audit_%' ORDER BY 1";
         let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut superuser).await.unwrap();
         let mut rows = Vec::new();
         for table in tables {
@@ -209,6 +223,11 @@ fn id(object: &Value) -> String {
     object["id"].as_str().unwrap_or_else(|| panic!("no id in {object}")).to_owned()
 }
 
+/// The newest event.
+async fn event(admin: &Actor) -> String {
+    id(&admin.ask("{ auditEvents(first: 1) { nodes { id } } }").await.data()["auditEvents"]["nodes"][0])
+}
+
 async fn own(app: &TestApp, hospital: &Hospital) -> Ids {
     let (admin, clinician, colleague) = (app.admin(hospital), app.clinician(hospital), app.colleague(hospital));
     let patient = async |number: u32| {
@@ -262,7 +281,8 @@ async fn foreign(app: &TestApp, hospital: &Hospital) -> Foreign {
     let patient = id(&admin.mutate("createPatient", input, "patient { id }").await["patient"]);
     let log = clinician.task_log(&patient, "canary-foreign").await;
     let key = new_key(&admin, "canary-foreign").await;
-    Foreign { patient, log, key, staff: hospital.clinician.staff.to_string(), hospital: hospital.id.to_string() }
+    let event = event(&admin).await;
+    Foreign { patient, log, key, event, staff: hospital.clinician.staff.to_string(), hospital: hospital.id.to_string() }
 }
 
 /// Signs in and gives the refresh token.

@@ -3,11 +3,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use patient_logger::app::App;
-use patient_logger::auth::{Passwords, SigningKey};
+use patient_logger::app::{App, AppOptions};
+use patient_logger::auth::Passwords;
 use patient_logger::domains::sessions::Lifetimes;
 use patient_logger::http::{HttpState, Limits, serve};
 use patient_logger::kernel::{Clock, HospitalId, Role, SessionId, StaffId};
+use patient_logger::keys::Keys;
 use patient_logger::tenancy::{Database, DatabaseSettings};
 use sea_orm::sqlx::{self, Connection, PgConnection};
 use tokio::net::TcpListener;
@@ -25,7 +26,6 @@ pub struct TestApp {
     pub app: Arc<App>,
     pub database: TestDatabase,
     pub url: String,
-    key: SigningKey,
     now: Arc<Mutex<DateTime<Utc>>>,
     hospitals: AtomicU32,
 }
@@ -73,19 +73,19 @@ impl TestApp {
         set: impl FnOnce(&mut HttpState),
     ) -> Self {
         let now = "2026-03-01T12:00:00Z".parse().unwrap();
-        Self::start_on(TestDatabase::migrated().await, SigningKey::random(), now, pool_size, way, set).await
+        Self::start_on(TestDatabase::migrated().await, Keys::random(), now, pool_size, way, set).await
     }
 
-    /// Another server, the same in all but the address: a copy of the database, the same key and time. This one loses its
+    /// Another server, the same in all but the address: a copy of the database, the same keys and time. This one loses its
     /// connections to the database over it and should not be asked any more.
     pub async fn copy(&self) -> Self {
         let database = self.database.copy().await;
-        Self::start_on(database, self.key.clone(), self.now(), 4, async |url| url, |_| {}).await
+        Self::start_on(database, self.app.keys.clone(), self.now(), 4, async |url| url, |_| {}).await
     }
 
     async fn start_on(
         database: TestDatabase,
-        key: SigningKey,
+        keys: Keys,
         now: DateTime<Utc>,
         pool_size: u32,
         way: impl AsyncFnOnce(String) -> String,
@@ -103,14 +103,14 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, &key, LIFETIMES, clock).unwrap());
+        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, AppOptions::default()).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
         tokio::spawn(serve(listener, state, limits, std::future::pending()));
-        Self { app, database, url, key, now, hospitals: AtomicU32::new(0) }
+        Self { app, database, url, now, hospitals: AtomicU32::new(0) }
     }
 
     /// The time that the server believes it is.

@@ -3,11 +3,15 @@
 mod actor;
 mod app;
 mod cluster;
+mod events;
 mod generator;
 mod history;
+mod redis;
 
 pub use actor::{Actor, Answer, user_errors, with};
-pub use app::{Hospital, PASSWORD, TestApp};
+pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
+pub use events::Event;
 pub use generator::{Document, Generator};
 pub use history::History;
+pub use redis::{RedisServer, until};
