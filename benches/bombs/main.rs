@@ -11,60 +11,22 @@ mod families;
 #[expect(dead_code, reason = "the other bench asks for more")]
 #[path = "../page/process.rs"]
 mod process;
+#[path = "../demo/server.rs"]
+mod server;
 
 use std::error::Error;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use patient_logger::seed::DEMO_PASSWORD;
 use serde_json::{Value, json};
 
 use families::bombs;
+use server::Server;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Times each family is sent by each sender.
 const TIMES: u32 = 20;
-
-/// The server; it ends with this.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start() -> Result<Self> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_patient-logger"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--graphiql", "off"]).env("LOG", "warn");
-        command.arg("--data-dir").arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("bombs"));
-        for external in ["DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"] {
-            command.env_remove(external);
-        }
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-        let mut stdout = BufReader::new(child.stdout.take().ok_or("the server has no output")?);
-        let mut line = String::new();
-        while stdout.read_line(&mut line)? > 0 {
-            if let Some(url) = line.split_whitespace().find(|word| word.starts_with("http://")) {
-                let url = url.trim_end_matches("/graphql").trim_end_matches("/graphiql").to_owned() + "/graphql";
-                // Whoever writes to a closed pipe ends: let it say the rest.
-                std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
-                return Ok(Self { child, url });
-            }
-            line.clear();
-        }
-        Err(format!("the server did not start ({})", child.wait()?).into())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Asked to end and waited for, so that it stops its PostgreSQL too.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
 
 async fn send(client: &reqwest::Client, url: &str, token: Option<&str>, body: String) -> Result<(u16, String)> {
     let request = client.post(url).header("content-type", "application/json");
@@ -83,7 +45,7 @@ async fn bench(server: &Server) -> Result<()> {
     let answer: Value = serde_json::from_str(&text)?;
     let token = answer["data"]["signIn"]["accessToken"].as_str().ok_or("nobody could sign in")?;
 
-    let pid = server.child.id();
+    let pid = server.id();
     let memory = || process::memory(pid).unwrap_or_default();
     let (before, mut most, mut slowest) = (memory(), 0_f64, 0_f64);
     println!("{:<45} {:>6} {:>6} {:>10} {:>10}", "family", "bytes", "status", "median", "slowest");
@@ -117,6 +79,6 @@ async fn bench(server: &Server) -> Result<()> {
 }
 
 fn main() -> Result<()> {
-    let server = Server::start()?;
+    let server = Server::start("bombs", &[])?;
     tokio::runtime::Runtime::new()?.block_on(bench(&server))
 }

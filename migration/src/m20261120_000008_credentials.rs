@@ -128,15 +128,16 @@ const DOORS: &str = "
     $$;
 
     -- Changes what opens an account, for somebody who knows its present state: true, or NULL when that is another by now.
-    -- A new password is its owner's own from then on, and ends an open reset.
+    -- A new password ends an open reset. Only who shows a letter to the address is its owner: who knows the password that an
+    -- administrator chose may be that administrator.
     CREATE FUNCTION credentials_door(
-        account uuid, seen integer, moment timestamptz, is_new_password boolean, new_password_hash text,
+        account uuid, seen integer, moment timestamptz, is_new_password boolean, by_owner boolean, new_password_hash text,
         new_factor_secret bytea, new_factor_since timestamptz, new_factor_step bigint, new_recovery_hashes bytea[]
     ) RETURNS boolean LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         UPDATE public.accounts SET
             credentials_version = credentials_version + 1,
             password_hash = new_password_hash,
-            password_chosen_by = CASE WHEN is_new_password THEN NULL ELSE password_chosen_by END,
+            password_chosen_by = CASE WHEN by_owner THEN NULL ELSE password_chosen_by END,
             password_version = password_version + CASE WHEN is_new_password THEN 1 ELSE 0 END,
             reset_hash = CASE WHEN is_new_password THEN NULL ELSE reset_hash END,
             reset_expires_at = CASE WHEN is_new_password THEN NULL ELSE reset_expires_at END,
@@ -169,19 +170,19 @@ const DOORS: &str = "
     $$;
 
     REVOKE ALL ON FUNCTION sign_in_door(text),
-        credentials_door(uuid, integer, timestamptz, boolean, text, bytea, timestamptz, bigint, bytea[]),
+        credentials_door(uuid, integer, timestamptz, boolean, boolean, text, bytea, timestamptz, bigint, bytea[]),
         reset_door(text, bytea, timestamptz, timestamptz, timestamptz),
         reset_owner_door(bytea, timestamptz) FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION sign_in_door(text) TO patient_logger_app, CURRENT_USER;
     GRANT EXECUTE ON FUNCTION
-        credentials_door(uuid, integer, timestamptz, boolean, text, bytea, timestamptz, bigint, bytea[]),
+        credentials_door(uuid, integer, timestamptz, boolean, boolean, text, bytea, timestamptz, bigint, bytea[]),
         reset_door(text, bytea, timestamptz, timestamptz, timestamptz),
         reset_owner_door(bytea, timestamptz) TO patient_logger_app;
 
     -- A new owner of a function must be able to create in its schema; for the length of this statement only.
     GRANT CREATE ON SCHEMA public TO patient_logger_door;
     ALTER FUNCTION sign_in_door(text) OWNER TO patient_logger_door;
-    ALTER FUNCTION credentials_door(uuid, integer, timestamptz, boolean, text, bytea, timestamptz, bigint, bytea[])
+    ALTER FUNCTION credentials_door(uuid, integer, timestamptz, boolean, boolean, text, bytea, timestamptz, bigint, bytea[])
         OWNER TO patient_logger_door;
     ALTER FUNCTION reset_door(text, bytea, timestamptz, timestamptz, timestamptz) OWNER TO patient_logger_door;
     ALTER FUNCTION reset_owner_door(bytea, timestamptz) OWNER TO patient_logger_door;
@@ -192,7 +193,7 @@ const DOORS: &str = "
 const DOWN: &str = "
     DROP FUNCTION reset_owner_door(bytea, timestamptz);
     DROP FUNCTION reset_door(text, bytea, timestamptz, timestamptz, timestamptz);
-    DROP FUNCTION credentials_door(uuid, integer, timestamptz, boolean, text, bytea, timestamptz, bigint, bytea[]);
+    DROP FUNCTION credentials_door(uuid, integer, timestamptz, boolean, boolean, text, bytea, timestamptz, bigint, bytea[]);
     DROP FUNCTION sign_in_door(text);
     DROP FUNCTION session_standing(uuid, uuid, timestamptz);
     {SESSION_STANDING}

@@ -52,7 +52,8 @@ const UP: &str = "
     RETURNS TABLE (counted_at bytea, wait_seconds double precision)
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
-        PERFORM set_config('lock_timeout', '2s', true);
+        -- A crash may forget the guesses of the last moment; in return nobody waits for the disk.
+        PERFORM set_config('lock_timeout', '2s', true), set_config('synchronous_commit', 'off', true);
         -- Each guess adds at most one row and removes up to ten that are over, so the table holds what happened lately.
         DELETE FROM public.attempts a USING (
             SELECT o.subject, o.place FROM public.attempts o WHERE o.forget_at <= moment
@@ -88,7 +89,8 @@ const UP: &str = "
     ) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
-        PERFORM set_config('lock_timeout', '2s', true);
+        -- A crash may forget the guesses of the last moment; in return nobody waits for the disk.
+        PERFORM set_config('lock_timeout', '2s', true), set_config('synchronous_commit', 'off', true);
         UPDATE public.attempts a SET failures = a.failures - 1
             WHERE a.subject = whose AND a.place = counted_at AND a.failures > 0;
         IF was_right THEN

@@ -15,7 +15,7 @@ mod workers;
 
 pub use letter_tokens::{InvitationToken, ResetToken};
 pub use partner_key::PartnerKey;
-pub use passwords::{PasswordProblem, PasswordRule, Passwords};
+pub use passwords::{PasswordProblem, PasswordRule, Passwords, Turn};
 pub use refresh_token::RefreshToken;
 pub use second_factor::{RecoveryCode, SecondFactor};
 pub use tokens::{AccessToken, Tokens};

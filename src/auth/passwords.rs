@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -5,7 +6,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 
-use super::workers::Workers;
+use super::workers::{Place, Workers};
 use crate::error::AppError;
 
 /// Fewest characters of a password that is all there is (NIST SP 800-63B-4, 3.1.1.2).
@@ -37,6 +38,12 @@ pub struct PasswordRule {
     pub beside_factor: bool,
     /// What somebody who knows its owner would try: name, address, hospital.
     pub words: Vec<String>,
+}
+
+/// The right to have one password verified; see [`Passwords::turn`].
+pub struct Turn {
+    place: Place,
+    decoy: Arc<str>,
 }
 
 /// Why a password cannot be chosen.
@@ -130,23 +137,30 @@ impl Passwords {
         self.workers.run(move || hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
     }
 
+    /// A turn to verify a password, to be asked for before anything that costs: who is refused has cost nothing.
+    ///
+    /// # Errors
+    /// At once, when the server is too busy.
+    pub fn turn(&self) -> Result<Turn, AppError> {
+        Ok(Turn { place: self.workers.place()?, decoy: self.decoy.clone() })
+    }
+}
+
+impl Turn {
     /// Whether `password` is the one behind `hash`. Without a hash it takes as long and says no.
     ///
     /// # Errors
-    /// When the server is too busy.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, AppError> {
+    /// When the work fails.
+    pub async fn verify(self, password: &str, hash: Option<&str>) -> Result<bool, AppError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.decoy).to_owned();
         // A longer text cannot be anybody's password; what is left of it takes as long as any other. It is cut where
         // `check` counts: after composing, or accents typed apart would cost a password its end.
         let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
-        let matches = self
-            .workers
-            .run(move || {
-                PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
-            })
-            .await?;
-        Ok(matches && known)
+        let verify = move || {
+            PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+        };
+        Ok(self.place.run(verify).await? && known)
     }
 }
 
@@ -182,6 +196,12 @@ fn is_guessable(password: &str, rule: &PasswordRule) -> bool {
 /// what a person sees).
 fn normal(password: &str) -> String {
     password.nfc().collect()
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::{AppError, ErrorCode};
 
@@ -26,7 +26,16 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// A few threads of their own, and a short queue for them.
 #[derive(Clone)]
-pub(super) struct Workers(SyncSender<Job>);
+pub(super) struct Workers {
+    jobs: Sender<Job>,
+    turns: Arc<Semaphore>,
+}
+
+/// A place in the queue. It is free again when the work is done, or this is dropped.
+pub(super) struct Place {
+    jobs: Sender<Job>,
+    turn: OwnedSemaphorePermit,
+}
 
 impl Workers {
     /// Starts the threads. They end with the last handle.
@@ -34,14 +43,26 @@ impl Workers {
     /// # Panics
     /// When the system gives no threads.
     pub(super) fn start() -> Self {
-        let (sender, receiver) = sync_channel(QUEUE);
+        let (jobs, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..THREADS {
             let receiver = Arc::clone(&receiver);
             let thread = std::thread::Builder::new().name("slow-hash".into());
             thread.spawn(move || work(&receiver)).expect("a thread can be started");
         }
-        Self(sender)
+        Self { jobs, turns: Arc::new(Semaphore::new(THREADS + QUEUE)) }
+    }
+
+    /// A place in the queue.
+    ///
+    /// # Errors
+    /// At once, when as many wait as may.
+    pub(super) fn place(&self) -> Result<Place, AppError> {
+        let turn = Arc::clone(&self.turns).try_acquire_owned().map_err(|_| {
+            let message = "Too many people sign in just now. Try again in a few seconds.";
+            AppError::public(ErrorCode::Unavailable, message).retry_after(COME_BACK)
+        })?;
+        Ok(Place { jobs: self.jobs.clone(), turn })
     }
 
     /// Does some work when it is its turn.
@@ -52,13 +73,26 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AppError> {
+        self.place()?.run(work).await
+    }
+}
+
+impl Place {
+    /// Does some work when it is its turn.
+    ///
+    /// # Errors
+    /// When the work panics.
+    pub(super) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
+        let failed = || AppError::internal("slow work has failed");
         let (sender, receiver) = oneshot::channel();
-        let job = move || drop(sender.send(work()));
-        self.0.try_send(Box::new(job)).map_err(|_| {
-            let message = "Too many people sign in just now. Try again in a few seconds.";
-            AppError::public(ErrorCode::Unavailable, message).retry_after(COME_BACK)
-        })?;
-        receiver.await.map_err(|_| AppError::internal("slow work has failed"))
+        let Self { jobs, turn } = self;
+        let job = move || {
+            let done = work();
+            drop(turn);
+            drop(sender.send(done));
+        };
+        jobs.send(Box::new(job)).map_err(|_| failed())?;
+        receiver.await.map_err(|_| failed())
     }
 }
 
@@ -84,36 +118,20 @@ impl fmt::Debug for Workers {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Poll, Waker};
-
     use super::*;
 
     #[tokio::test]
     async fn two_work_some_wait_and_the_rest_is_told_at_once() {
         let workers = Workers::start();
-        let (release, held) = sync_channel::<()>(0);
-        let held = Arc::new(Mutex::new(held));
-        let mut running = Vec::new();
-        let mut refused = 0;
-        for _ in 0..200 {
-            let (workers, held) = (workers.clone(), Arc::clone(&held));
-            let hold = move || held.lock().unwrap_or_else(PoisonError::into_inner).recv().is_err();
-            let mut work = Box::pin(async move { workers.run(hold).await });
-            // Asked once, so that it is in the queue or refused.
-            match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Err(error)) => {
-                    assert_eq!(error.code(), ErrorCode::Unavailable);
-                    refused += 1;
-                }
-                _ => running.push(work),
-            }
+        let mut places: Vec<Place> = (0..THREADS + QUEUE).map(|_| workers.place().unwrap()).collect();
+        for _ in 0..2 {
+            let refusal = workers.run(|| ()).await.unwrap_err();
+            assert_eq!(refusal.code(), ErrorCode::Unavailable);
         }
-        assert!((QUEUE..=QUEUE + THREADS).contains(&running.len()), "{}", running.len());
-        assert_eq!(refused + running.len(), 200);
-        drop(release);
-        for work in running {
-            assert!(work.await.is_ok());
+        places.pop();
+        assert!(workers.run(|| panic!("a fault")).await.is_err(), "a fault takes no place and no thread with it");
+        for place in places {
+            assert!(place.run(|| true).await.unwrap() && workers.place().is_ok());
         }
-        assert!(workers.run(|| panic!("a fault")).await.is_err() && workers.run(|| true).await.is_ok());
     }
 }

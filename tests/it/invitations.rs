@@ -174,21 +174,37 @@ async fn an_invitation_never_changes_an_account_that_works_elsewhere_and_tells_n
 }
 
 #[tokio::test]
-async fn a_password_that_an_administrator_knows_opens_no_other_hospital_by_invitation() {
+async fn what_an_administrator_sets_up_in_somebodys_name_opens_no_other_hospital_and_ends_when_the_owner_appears() {
     let app = TestApp::start().await;
     let (old, new) = (app.hospital().await, app.hospital().await);
+    // An administrator makes the account, signs in as its owner, chooses a password and adds a second factor.
     let input = with(&nora(), json!({ "initialPassword": PASSWORD }));
     app.admin(&old).mutate("createStaff", input, "staff { id }").await;
+    let entered = sign_in(&app, PASSWORD).await;
+    let impostor = Actor::new(&app.url, entered["accessToken"].as_str().map(str::to_owned));
+    let theirs = "owls prefer no lanterns";
+    let input = json!({ "currentPassword": PASSWORD, "newPassword": theirs });
+    assert_eq!(impostor.mutate("changePassword", input, "").await["userErrors"], json!([]));
+    let secret = impostor.mutate("startSecondFactor", json!({ "password": theirs }), "secret").await;
+    let secret = totp_rs::Secret::try_from_base32(secret["secret"].as_str().unwrap()).unwrap();
+    let time = u64::try_from(app.now().timestamp()).unwrap();
+    let code = totp_rs::Builder::new().with_secret(secret).build().unwrap().generate(time).to_string();
+    assert_eq!(impostor.mutate("confirmSecondFactor", json!({ "code": code }), "").await["userErrors"], json!([]));
+
     invite(&app, &new).await;
     let token = app.mail.token(NORA, 1).await;
-    let refused = accept(&app, &token, PASSWORD).await;
+    let refused = accept(&app, &token, theirs).await;
     assert_eq!(user_errors(&refused), [("password".into(), "INVALID_CREDENTIALS".into())]);
     assert!(refused["userErrors"][0]["message"].as_str().unwrap().contains("Choose your own first"));
 
     app.anonymous().mutate("requestPasswordReset", json!({ "email": NORA }), "").await;
     let reset = app.mail.token(NORA, 2).await;
-    app.anonymous().mutate("resetPassword", json!({ "token": reset, "newPassword": CHOSEN }), "").await;
-    assert_eq!(accept(&app, &token, CHOSEN).await["viewer"]["hospital"]["slug"], new.slug);
+    let input = json!({ "token": reset, "newPassword": CHOSEN });
+    assert_eq!(app.anonymous().mutate("resetPassword", input, "").await["userErrors"], json!([]));
+    assert_eq!(impostor.ask("{ viewer { id } }").await.status, 401);
+    let joined = accept(&app, &token, CHOSEN).await;
+    assert_eq!(joined["viewer"]["hospital"]["slug"], new.slug);
+    assert_eq!(joined["viewer"]["secondFactor"], json!({ "enrolled": false, "required": false }));
 }
 
 #[tokio::test]

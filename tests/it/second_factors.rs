@@ -268,8 +268,8 @@ async fn a_second_factor_is_removed_by_who_has_it_and_whose_password_is_enough()
 async fn a_new_password_by_letter_leaves_the_second_factor() {
     let app = TestApp::start().await;
     let hospital = app.hospital().await;
-    let person = &hospital.clinician;
-    let phone = Phone::enrol(&app, &app.clinician(&hospital)).await;
+    let person = &app.employ(&hospital, "flo@agency.example", Role::Clinician).await;
+    let phone = Phone::enrol(&app, &app.actor(person)).await;
     app.anonymous().mutate("requestPasswordReset", json!({ "email": person.email }), "").await;
     let chosen = "owls prefer no lanterns";
     let input = json!({ "token": app.mail.token(&person.email, 1).await, "newPassword": chosen });

@@ -3,18 +3,18 @@
 //! Every change says from which state of the account it was made, and is refused when that is no longer the present one; so of
 //! two that use the same code, or the same token from a letter, one succeeds.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement};
 
-use super::repo::{self, DoorRow};
-use super::service::Place;
+use super::account::{Account, Factor, Opens, Password};
+use super::repo;
 use crate::audit::{AuditAction, AuditOutcome, Entry, RequestContext, Who};
 use crate::auth::{PasswordProblem, PasswordRule, Passwords, RecoveryCode, ResetToken, SecondFactor};
 use crate::domains::attempts::{Attempts, Guess};
 use crate::domains::staff;
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{AccountId, Clock, HospitalId, StaffId, text};
+use crate::kernel::{AccountId, Clock, StaffId, text};
 use crate::keys::Sealer;
 use crate::tenancy::{Database, HospitalScope, Tx};
 
@@ -31,38 +31,6 @@ pub struct Credentials {
     pub sealer: Sealer,
     /// The time.
     pub clock: Clock,
-}
-
-/// An account, what opens it, and where it works. Without `Debug`: it has hashes and secrets.
-#[derive(Clone)]
-pub(in crate::domains) struct Account {
-    pub(in crate::domains) id: AccountId,
-    pub(in crate::domains) email: String,
-    pub(super) version: i32,
-    password_version: i32,
-    /// The hospital whose administrator chose the password, until its owner does.
-    pub(in crate::domains) password_chosen_by: Option<HospitalId>,
-    pub(in crate::domains) opens: Opens,
-    /// Where it works, as far as its password opens that.
-    pub(in crate::domains) places: Vec<Place>,
-}
-
-/// What opens an account.
-#[derive(Clone, PartialEq, Eq)]
-pub(in crate::domains) struct Opens {
-    pub(in crate::domains) password_hash: String,
-    pub(in crate::domains) factor: Option<Factor>,
-}
-
-/// A second factor.
-#[derive(Clone, PartialEq, Eq)]
-pub(in crate::domains) struct Factor {
-    pub(in crate::domains) sealed: Vec<u8>,
-    /// Since when it is asked for; not before its owner has confirmed it.
-    pub(in crate::domains) since: Option<DateTime<Utc>>,
-    /// The time step of the last code.
-    pub(in crate::domains) step: Option<i64>,
-    pub(in crate::domains) recovery_hashes: Vec<Vec<u8>>,
 }
 
 /// What somebody who wants in has shown.
@@ -85,56 +53,6 @@ enum Guessed<T> {
     Right(T),
     Unfinished(T),
     Wrong,
-}
-
-impl Account {
-    fn read(email: &str, rows: Vec<DoorRow>) -> Option<Self> {
-        let first = rows.first()?.clone();
-        let factor = first.factor_secret.map(|sealed| Factor {
-            sealed,
-            since: first.factor_since,
-            step: first.factor_step,
-            recovery_hashes: first.recovery_hashes,
-        });
-        Some(Self {
-            id: AccountId(first.account_id),
-            email: email.to_owned(),
-            version: first.credentials_version,
-            password_version: first.password_version,
-            password_chosen_by: first.password_chosen_by.map(HospitalId),
-            opens: Opens { password_hash: first.password_hash, factor },
-            places: rows.into_iter().filter_map(Place::of).collect(),
-        })
-    }
-
-    /// An account that was made a moment ago, in this transaction.
-    pub(in crate::domains) fn fresh(id: AccountId, email: &str, password_hash: &str) -> Self {
-        Self {
-            id,
-            email: email.to_owned(),
-            version: 1,
-            password_version: 1,
-            password_chosen_by: None,
-            opens: Opens { password_hash: password_hash.to_owned(), factor: None },
-            places: Vec::new(),
-        }
-    }
-
-    /// The second factor that is asked for.
-    pub(in crate::domains) fn factor(&self) -> Option<&Factor> {
-        self.opens.factor.as_ref().filter(|factor| factor.since.is_some())
-    }
-
-    /// What somebody who knows the owner would try first.
-    pub(in crate::domains) fn words(&self) -> Vec<String> {
-        let places = self.places.iter().flat_map(|place| [place.staff_name.clone(), place.name.clone()]);
-        places.chain([self.email.clone()]).collect()
-    }
-
-    /// Where it works, for ending what it has open there.
-    pub(in crate::domains) fn staff(&self) -> Vec<Who> {
-        self.places.iter().map(Place::who).collect()
-    }
 }
 
 impl Credentials {
@@ -216,6 +134,7 @@ impl Credentials {
         check: impl FnOnce(Account) -> Guessed<T>,
     ) -> Result<T, Fail> {
         let address = text::address(email).ok();
+        let turn = self.passwords.turn()?;
         let attempt =
             self.attempts.begin(Guess::Password, address.as_deref().unwrap_or(email), &request.client).await?;
         let account = match &address {
@@ -224,11 +143,11 @@ impl Credentials {
             None => None,
         };
         let hash = account.as_ref().map(|account| account.opens.password_hash.as_str());
-        let matches = match self.passwords.verify(password, hash).await {
+        let matches = match turn.verify(password, hash).await {
             Ok(matches) => matches,
-            Err(busy) => {
+            Err(fault) => {
                 attempt.withdrawn().await?;
-                return Err(busy.into());
+                return Err(fault.into());
             }
         };
         let known = account.clone();
@@ -316,10 +235,9 @@ impl Credentials {
     /// Writes down what was used for a proof. Somebody who was quicker with the same code makes it a wrong one.
     pub(in crate::domains) async fn settle(&self, proven: Box<Proven>) -> Result<Account, Fail> {
         let Proven { account, left } = *proven;
-        if left == account.opens || self.replace(&account, &left).await? || left.factor == account.opens.factor {
-            return Ok(account);
-        }
-        Err(wrong())
+        let is_settled = left == account.opens || self.replace(&account, &left, Password::Same).await?;
+        // A better hash of the same password may be lost; a code that was used may not.
+        if is_settled || left.factor == account.opens.factor { Ok(account) } else { Err(wrong()) }
     }
 
     /// Whether the password is still the one that the account was read with. Whoever changes it ends all sessions after that;
@@ -343,18 +261,15 @@ impl Credentials {
         }
     }
 
-    /// Makes `opens` what opens the account; false when the account has changed since it was read.
-    pub(in crate::domains) async fn replace(&self, account: &Account, opens: &Opens) -> Result<bool, AppError> {
-        self.ask(repo::replace(account, opens, false, self.clock.now())).await
-    }
-
-    /// The same with a new password, which ends an open reset.
-    pub(in crate::domains) async fn replace_password(
+    /// Makes `opens` what opens the account; false when the account has changed since it was read. A new password ends an open
+    /// reset.
+    pub(in crate::domains) async fn replace(
         &self,
         account: &Account,
         opens: &Opens,
+        password: Password,
     ) -> Result<bool, AppError> {
-        self.ask(repo::replace(account, opens, true, self.clock.now())).await
+        self.ask(repo::replace(account, opens, password, self.clock.now())).await
     }
 
     /// [`Credentials::replace`], with everything else that the transaction does or not at all.
@@ -363,9 +278,9 @@ impl Credentials {
         tx: &Tx,
         account: &Account,
         opens: &Opens,
-        is_new_password: bool,
+        password: Password,
     ) -> Result<bool, AppError> {
-        let statement = repo::replace(account, opens, is_new_password, self.clock.now());
+        let statement = repo::replace(account, opens, password, self.clock.now());
         Ok(done(tx.query_one_raw(statement).await?)?)
     }
 

@@ -5,6 +5,7 @@
 //! are one answer, in the same time; `credentials.rs` is the only place that finds them out, also for the domains
 //! `invitations`, `passwords` and `second_factors`.
 
+mod account;
 mod credentials;
 mod mutation;
 mod object;
@@ -14,8 +15,9 @@ mod repo;
 mod service;
 
 pub(super) use super::no_loaders as loaders;
+pub(super) use account::{Account, Factor, Opens, Password};
 pub use credentials::Credentials;
-pub(super) use credentials::{Account, Factor, Opens, Proof, Proven, code_of};
+pub(super) use credentials::{Proof, Proven, code_of};
 pub(super) use mutation::request;
 pub use mutation::{Mutation, RefreshSessionPayload, SignInPayload, SwitchContextPayload};
 pub use object::{ViewerObject, WorkContext};

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement};
 use uuid::Uuid;
 
-use super::credentials::{Account, Opens};
+use super::account::{Account, Opens, Password};
 use crate::tenancy::Tx;
 
 /// An account and, with it, one place of work; without one when the account works nowhere.
@@ -38,16 +38,17 @@ pub(super) async fn sign_in_door(tx: &Tx, email: &str) -> Result<Vec<DoorRow>, D
 }
 
 /// Makes `opens` what opens the account, if it is still as it was read. See `credentials_door` in the migrations.
-pub(super) fn replace(account: &Account, opens: &Opens, is_new_password: bool, now: DateTime<Utc>) -> Statement {
+pub(super) fn replace(account: &Account, opens: &Opens, password: Password, now: DateTime<Utc>) -> Statement {
     let factor = opens.factor.as_ref();
     Statement::from_sql_and_values(
         DbBackend::Postgres,
-        "SELECT credentials_door($1, $2, $3, $4, $5, $6, $7, $8, $9) AS done",
+        "SELECT credentials_door($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS done",
         [
             account.id.0.into(),
             account.version.into(),
             now.into(),
-            is_new_password.into(),
+            (password != Password::Same).into(),
+            (password == Password::Owners).into(),
             opens.password_hash.as_str().into(),
             factor.map(|factor| factor.sealed.clone()).into(),
             factor.and_then(|factor| factor.since).into(),

@@ -8,7 +8,7 @@ use super::input::AcceptInvitationInput;
 use super::repo::{self, InvitationRow};
 use crate::audit::{AuditAction, AuditOutcome, Event, RequestContext, Who};
 use crate::auth::{InvitationToken, PasswordRule};
-use crate::domains::accounts::{Account, Credentials, Proof, Proven};
+use crate::domains::accounts::{Account, Credentials, Password, Proof, Proven};
 use crate::domains::sessions::{Opened, Sessions};
 use crate::domains::staff::NewStaff;
 use crate::domains::{hospitals, staff};
@@ -80,8 +80,18 @@ impl Joining {
                 Login::New(hash)
             }
         };
+        let proven = match &login {
+            Login::New(_) => None,
+            Login::Proven(proven) => Some(proven.account.clone()),
+        };
         let staff_id = self.join(&token, name, login, request).await?;
         let opened = self.sessions.open(token.hospital_id, staff_id, request).await?.ok_or_else(invalid)?;
+        if let Some(account) = proven
+            && !self.credentials.still_opens(&account).await?
+        {
+            self.sessions.end(&opened).await?;
+            return Err(AppError::unauthenticated().into());
+        }
         Ok(Joined::In(Box::new(opened)))
     }
 
@@ -96,7 +106,7 @@ impl Joining {
         // An administrator elsewhere knows this password; it must not come to open this hospital too.
         if account.password_chosen_by.is_some_and(|hospital| hospital.0 != invitation.hospital_id) {
             let message = "You have an account with a password that an administrator chose for you. Choose your own first, with \
-                           requestPasswordReset or changePassword, then accept this invitation again.";
+                           requestPasswordReset, then accept this invitation again.";
             return Err(UserError::new(UserErrorCode::InvalidCredentials, &["password"], message).into());
         }
         match self.credentials.prove(&account.email, request, &input.password, input.code.as_deref()).await {
@@ -137,12 +147,12 @@ impl Joining {
             Login::New(password_hash) if found == new_account => {
                 let account = Account::fresh(new_account, &invitation.email, &password_hash);
                 let opens = account.opens.clone();
-                self.credentials.replace_in_tx(&tx, &account, &opens, true).await?
+                self.credentials.replace_in_tx(&tx, &account, &opens, Password::Owners).await?
             }
             Login::New(_) => false,
             Login::Proven(proven) => {
                 let Proven { account, left } = *proven;
-                found == account.id && self.credentials.replace_in_tx(&tx, &account, &left, false).await?
+                found == account.id && self.credentials.replace_in_tx(&tx, &account, &left, Password::Same).await?
             }
         };
         if !settled {

@@ -1,6 +1,5 @@
 use crate::audit::RequestContext;
-use crate::auth::PasswordRule;
-use crate::domains::accounts::{Account, Credentials, Opens};
+use crate::domains::accounts::{Account, Credentials, Opens, Password};
 use crate::domains::sessions::{self, Ending};
 use crate::error::{AppError, ErrorCode};
 use crate::graphql::Fail;
@@ -18,16 +17,13 @@ pub(super) async fn change(
     let Actor::Staff { session_id, .. } = scope.viewer.actor else { return Err(AppError::unauthenticated().into()) };
     let own = credentials.own(scope).await?;
     let account = credentials.password_is(&own.email, request, current).await?;
-    let password_hash = credentials.choose("newPassword", new, rule_for(&account)).await?;
-    if !credentials.replace_password(&account, &Opens { password_hash, ..account.opens.clone() }).await? {
+    let rule = account.password_rule(account.factor());
+    let password_hash = credentials.choose("newPassword", new, rule).await?;
+    let opens = Opens { password_hash, ..account.opens.clone() };
+    if !credentials.replace(&account, &opens, Password::New).await? {
         return Err(changed_meanwhile().into());
     }
     end_sessions(credentials, &account, Ending::AllBut(session_id), request).await
-}
-
-/// What a new password of this account has to withstand.
-pub(super) fn rule_for(account: &Account) -> PasswordRule {
-    PasswordRule { beside_factor: account.factor().is_some(), words: account.words() }
 }
 
 /// Ends what the account has open, wherever it works, and says how much that was.

@@ -9,7 +9,10 @@
 //! - A password has 15 to 128 characters, 8 beside a second factor, and is none that is easy to guess; nothing more.
 //! - Nobody but its owner chooses it: an administrator starts a reset and never ends one.
 //! - A new password ends what the account has open, in every hospital; a change keeps the session that made it.
-//! - A reset proves the mailbox and no more: it does not sign in, and leaves the second factor as it is.
+//! - A reset proves the mailbox and no more: it does not sign in, and leaves the second factor as it is. But where an
+//!   administrator chose the password before, it is the first sign of the owner, and ends what was set up until then.
+//! - A password that an administrator chose opens that hospital only, however often it is changed, until a letter shows the owner:
+//!   who changes it may be that administrator.
 
 mod change;
 mod mutation;

@@ -117,7 +117,8 @@ impl Mutation {
     }
 
     /// Chooses a new password with the token from a letter. All sessions of the account end, in every hospital. It does not
-    /// sign in, and a second factor stays as it is.
+    /// sign in, and a second factor stays as it is; unless an administrator had chosen the password until now: then what was set
+    /// up with that ends too.
     #[graphql(directive = access::apply(Permission::Public), directive = semantic_non_null::apply())]
     async fn reset_password(
         &self,

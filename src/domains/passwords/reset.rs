@@ -3,10 +3,10 @@ use std::sync::Arc;
 use chrono::Duration;
 use tokio::sync::Semaphore;
 
-use super::change::{end_sessions, rule_for};
+use super::change::end_sessions;
 use crate::audit::RequestContext;
 use crate::auth::ResetToken;
-use crate::domains::accounts::{Credentials, Opens};
+use crate::domains::accounts::{Credentials, Opens, Password};
 use crate::domains::sessions::Ending;
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
@@ -121,9 +121,12 @@ impl PasswordResets {
     pub(super) async fn reset(&self, token: &str, new_password: &str, request: &RequestContext) -> Result<u64, Fail> {
         let token = ResetToken::parse(token).ok_or_else(invalid)?;
         let account = self.credentials.of_reset(&token).await?.ok_or_else(invalid)?;
-        let password_hash = self.credentials.choose("newPassword", new_password, rule_for(&account)).await?;
-        let opens = Opens { password_hash, ..account.opens.clone() };
-        if !self.credentials.replace_password(&account, &opens).await? {
+        // Until now an administrator knew the password. What was set up with it need not be the owner's, so it ends here.
+        let factor = account.opens.factor.clone().filter(|_| account.password_chosen_by.is_none());
+        let counts = factor.as_ref().filter(|factor| factor.since.is_some());
+        let rule = account.password_rule(counts);
+        let password_hash = self.credentials.choose("newPassword", new_password, rule).await?;
+        if !self.credentials.replace(&account, &Opens { password_hash, factor }, Password::Owners).await? {
             // Somebody was quicker with the same token.
             return Err(invalid());
         }

@@ -1,6 +1,6 @@
 use crate::audit::RequestContext;
-use crate::auth::{PasswordRule, RecoveryCode, SecondFactor};
-use crate::domains::accounts::{Account, Credentials, Factor, Opens, Proof};
+use crate::auth::{RecoveryCode, ResetToken, SecondFactor};
+use crate::domains::accounts::{Account, Credentials, Factor, Opens, Password, Proof};
 use crate::domains::hospitals::{self, Hospital};
 use crate::domains::passwords::{Occasion, PasswordResets};
 use crate::domains::sessions::{self, Ending};
@@ -61,8 +61,7 @@ pub(super) async fn remove(
 ) -> Result<(), Fail> {
     let (account, _) = prove(credentials, scope, request, password, code).await?;
     // A password that was long enough beside a second factor may not be without.
-    let rule = PasswordRule { beside_factor: false, words: account.words() };
-    if credentials.passwords.check(password, rule).await?.is_err() {
+    if credentials.passwords.check(password, account.password_rule(None)).await?.is_err() {
         let message = "Your password is too weak to be all there is. Choose one of 15 characters or more with changePassword first.";
         return Err(UserError::new(UserErrorCode::TooShort, &["password"], message).into());
     }
@@ -120,8 +119,8 @@ pub(super) async fn reset(
         return Ok(member);
     }
     // A password that nobody knows, in case it was one that was only good enough beside the factor, or somebody else's by now.
-    let nobodys = credentials.passwords.hash(&crate::auth::ResetToken::random().reveal()).await?;
-    if !credentials.replace_password(&account, &Opens { password_hash: nobodys, factor: None }).await? {
+    let nobodys = credentials.passwords.hash(&ResetToken::random().reveal()).await?;
+    if !credentials.replace(&account, &Opens { password_hash: nobodys, factor: None }, Password::New).await? {
         return Err(changed_meanwhile().into());
     }
     sessions::end_all(
@@ -160,7 +159,7 @@ fn recovery_codes() -> (Vec<RecoveryCode>, Vec<Vec<u8>>) {
 }
 
 async fn replace(credentials: &Credentials, account: &Account, opens: &Opens) -> Result<(), Fail> {
-    if credentials.replace(account, opens).await? { Ok(()) } else { Err(changed_meanwhile().into()) }
+    if credentials.replace(account, opens, Password::Same).await? { Ok(()) } else { Err(changed_meanwhile().into()) }
 }
 
 fn changed_meanwhile() -> AppError {
