@@ -11,7 +11,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, TABLES).await?;
-        for table in ["audit_events", "audit_patients", "audit_seals"] {
+        for table in ["audit_events", "audit_mentions", "audit_seals"] {
             run(manager, &wall::tenant_table(table)).await?;
         }
         run(manager, GRANTS).await?;
@@ -24,13 +24,13 @@ impl MigrationTrait for Migration {
         run(
             manager,
             "DROP FUNCTION audit_hospitals();
-             DROP FUNCTION audit_post(integer);
-             DROP FUNCTION audit_seal(integer);
              DROP FUNCTION audit_shape(text[], text[]);
+             DROP FUNCTION audit_post(integer, integer);
+             DROP FUNCTION audit_seal(integer, integer);
              DROP FUNCTION audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[],
                  text[], text[], text[], uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]);
              DROP FUNCTION audit_partitions(timestamptz);
-             DROP TABLE audit_retired, audit_state, audit_seals, audit_patients, audit_events;
+             DROP TABLE audit_retired, audit_state, audit_seals, audit_mentions, audit_events;
              DROP FUNCTION audit_leaf(uuid, timestamptz, uuid, bigint, uuid, text, uuid, uuid, text, text, text, text, text,
                  uuid, uuid, integer, uuid[], text);
              DROP TABLE audit_shapes;",
@@ -73,19 +73,20 @@ const TABLES: &str = "
         reason text CHECK (char_length(reason) BETWEEN 1 AND 500),
         PRIMARY KEY (hospital_id, at, id)
     ) PARTITION BY RANGE (at);
-    -- For the sealer and the tail that is not posted yet: rows lie almost in this order, so the summary is tiny.
-    CREATE INDEX audit_events_by_xid ON audit_events USING brin (xid) WITH (pages_per_range = 16);
+    -- For the sealer, the poster and the tail that is not posted yet. It only grows at its end: 0.4 us and 65 bytes of WAL
+    -- an event. BRIN would be smaller, but gives no order, and reads all that was added since the last vacuum each time.
+    CREATE INDEX audit_events_by_xid ON audit_events (xid);
 
-    -- Who saw a patient: one row for each patient of an event, made of the sealed events in the background. It can be
-    -- made anew at any time; a GIN index on the events would not be used under row security, whose operators must be
-    -- leakproof.
-    CREATE TABLE audit_patients (
+    -- Whom an event is about: a row for its actor and for each of its patients, made of the sealed events in the background.
+    -- They can be made anew at any time. A GIN index on the events would not be used under row security, whose operators
+    -- must be leakproof.
+    CREATE TABLE audit_mentions (
         hospital_id uuid NOT NULL,
-        patient_id uuid NOT NULL,
+        who uuid NOT NULL,
         at timestamptz NOT NULL,
         event_id uuid NOT NULL
     ) PARTITION BY RANGE (at);
-    CREATE INDEX audit_patients_by_patient ON audit_patients (hospital_id, patient_id, at, event_id);
+    CREATE INDEX audit_mentions_by_who ON audit_mentions (hospital_id, who, at, event_id);
 
     -- The chain of a hospital: each seal covers the events of one month whose transactions lie in [from_xid, to_xid).
     CREATE TABLE audit_seals (
@@ -108,11 +109,17 @@ const TABLES: &str = "
     -- How far sealing and posting have come, for all hospitals at once.
     CREATE TABLE audit_state (
         singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+        -- All events of transactions below this one are sealed.
         sealed_xid bigint NOT NULL,
+        -- When sealing was last tried, and the time of the oldest event that it had to leave.
         sealed_at timestamptz NOT NULL,
-        posted_xid bigint NOT NULL
+        unsealed_since timestamptz,
+        -- All mentions of events below this transaction are posted.
+        posted_xid bigint NOT NULL,
+        -- Posting rests until then: it has a share of the time, however many servers there are.
+        posting_rests_until timestamptz NOT NULL
     );
-    INSERT INTO audit_state (sealed_xid, sealed_at, posted_xid) VALUES (0, now(), 0);
+    INSERT INTO audit_state (sealed_xid, sealed_at, posted_xid, posting_rests_until) VALUES (0, '-infinity', 0, '-infinity');
 
     -- The months whose events were dropped when their time was over. Their seals stay and keep the chain whole.
     CREATE TABLE audit_retired (
@@ -136,16 +143,16 @@ const GRANTS: &str = "
     GRANT SELECT ON audit_shapes TO patient_logger_app;
     -- Shapes are written by audit_shape alone, and events by audit_append.
     GRANT SELECT ON audit_events TO patient_logger_app;
-    GRANT SELECT ON audit_patients, audit_seals, audit_state, audit_retired TO patient_logger_app;
+    GRANT SELECT ON audit_mentions, audit_seals, audit_state, audit_retired TO patient_logger_app;
 
     GRANT SELECT, INSERT ON audit_events TO patient_logger_door;
     GRANT SELECT, INSERT ON audit_seals TO patient_logger_door;
-    GRANT INSERT ON audit_patients TO patient_logger_door;
+    GRANT INSERT ON audit_mentions TO patient_logger_door;
     GRANT SELECT, UPDATE ON audit_state TO patient_logger_door;
     GRANT SELECT, INSERT ON audit_shapes TO patient_logger_door;
     CREATE POLICY audit_events_door ON audit_events TO patient_logger_door USING (true) WITH CHECK (true);
     CREATE POLICY audit_seals_door ON audit_seals TO patient_logger_door USING (true) WITH CHECK (true);
-    CREATE POLICY audit_patients_door ON audit_patients TO patient_logger_door USING (true) WITH CHECK (true);
+    CREATE POLICY audit_mentions_door ON audit_mentions TO patient_logger_door USING (true) WITH CHECK (true);
 ";
 
 const FUNCTIONS: &str = "
@@ -164,7 +171,7 @@ const FUNCTIONS: &str = "
         PERFORM pg_advisory_xact_lock(hashtext('audit_partitions'));
         FOR i IN 0..3 LOOP
             month := (date_trunc('month', around) + make_interval(months => i))::date;
-            FOREACH parent IN ARRAY ARRAY['audit_events', 'audit_patients'] LOOP
+            FOREACH parent IN ARRAY ARRAY['audit_events', 'audit_mentions'] LOOP
                 leaf := parent || '_' || to_char(month, 'YYYY_MM');
                 CONTINUE WHEN to_regclass('public.' || leaf) IS NOT NULL;
                 EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
@@ -178,7 +185,7 @@ const FUNCTIONS: &str = "
     $$;
 
     -- What a seal holds of an event: SHA-256 over a zero byte and PostgreSQL's binary form of the row, in which each
-    -- column has its type, its length and its bytes. See docs of `patient_logger::audit::verify`.
+    -- column has its type, its length and its bytes: src/audit/format.md.
     CREATE FUNCTION audit_leaf(
         hospital_id uuid, at timestamptz, id uuid, xid bigint, request_id uuid, actor_kind text, actor_id uuid,
         session_id uuid, role text, address text, action text, outcome text, operation text, shape_id uuid,
@@ -219,12 +226,13 @@ const FUNCTIONS: &str = "
     $$;
 
     -- Seals what is there and not sealed yet, at most about this many events, and says how many. One caller at a time works;
-    -- the others get 0 at once.
-    CREATE FUNCTION audit_seal(batch integer) RETURNS integer
+    -- the others get 0 at once, as does who comes within a pause of milliseconds after the last one: so many servers make
+    -- no more seals than one.
+    CREATE FUNCTION audit_seal(batch integer, pause integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
     DECLARE
         horizon bigint;
-        lower_xid bigint;
+        state record;
         upper_xid bigint;
         part record;
         last record;
@@ -238,21 +246,27 @@ const FUNCTIONS: &str = "
         END IF;
         -- The horizon first, then the rows: whoever writes below it has committed.
         horizon := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
-        SELECT sealed_xid INTO lower_xid FROM public.audit_state;
-        -- Whole transactions only, so the window may be a little larger than the batch.
-        SELECT max(x.xid) + 1 INTO upper_xid FROM (
-            SELECT e.xid FROM public.audit_events e WHERE e.xid >= lower_xid AND e.xid < horizon ORDER BY e.xid LIMIT batch
-        ) x;
-        IF upper_xid IS NULL THEN
-            UPDATE public.audit_state SET sealed_at = stamp;
+        SELECT sealed_xid, sealed_at INTO state FROM public.audit_state;
+        IF state.sealed_at > stamp - make_interval(secs => pause / 1000.0) THEN
             RETURN 0;
         END IF;
+        IF horizon < state.sealed_xid THEN
+            RAISE object_not_in_prerequisite_state USING
+                MESSAGE = format('the audit trail is sealed up to transaction %s, and this PostgreSQL has only come to %s',
+                    state.sealed_xid, horizon),
+                HINT = 'After a restore from a dump, advance the new cluster''s counter with pg_resetwal --epoch.';
+        END IF;
+        -- Whole transactions only, so the window may be a little larger than the batch.
+        SELECT max(x.xid) + 1 INTO upper_xid FROM (
+            SELECT e.xid FROM public.audit_events e WHERE e.xid >= state.sealed_xid AND e.xid < horizon ORDER BY e.xid LIMIT batch
+        ) x;
+        upper_xid := coalesce(upper_xid, state.sealed_xid);
         FOR part IN
             SELECT e.hospital_id, date_trunc('month', e.at)::date AS month, count(*)::integer AS events,
                 array_agg(public.audit_leaf(e.hospital_id, e.at, e.id, e.xid, e.request_id, e.actor_kind, e.actor_id,
                     e.session_id, e.role, e.address, e.action, e.outcome, e.operation, e.shape_id, e.subject_id,
                     e.row_count, e.patients, e.reason) ORDER BY e.xid, e.at, e.id) AS leaves
-            FROM public.audit_events e WHERE e.xid >= lower_xid AND e.xid < upper_xid
+            FROM public.audit_events e WHERE e.xid >= state.sealed_xid AND e.xid < upper_xid
             GROUP BY 1, 2 ORDER BY 1, 2
         LOOP
             -- RFC 6962, 2.1: an odd node goes up as it is.
@@ -270,31 +284,37 @@ const FUNCTIONS: &str = "
             WHERE s.hospital_id = part.hospital_id ORDER BY s.no DESC LIMIT 1;
             INSERT INTO public.audit_seals (hospital_id, no, month, from_xid, to_xid, events, root, previous_head, head,
                 sealed_at, leaves)
-            SELECT part.hospital_id, n.no, part.month, lower_xid, upper_xid, part.events, root, n.previous,
-                sha256('\\x02'::bytea || record_send(ROW(part.hospital_id, n.no, part.month, lower_xid, upper_xid,
+            SELECT part.hospital_id, n.no, part.month, state.sealed_xid, upper_xid, part.events, root, n.previous,
+                sha256('\\x02'::bytea || record_send(ROW(part.hospital_id, n.no, part.month, state.sealed_xid, upper_xid,
                     part.events, root, n.previous, stamp))),
                 stamp, (SELECT string_agg(h, '' ORDER BY i) FROM unnest(part.leaves) WITH ORDINALITY AS u (h, i))
             FROM (SELECT coalesce(last.no, 0) + 1 AS no,
                 coalesce(last.head, sha256('\\x02'::bytea || uuid_send(part.hospital_id))) AS previous) n;
             sealed_count := sealed_count + part.events;
         END LOOP;
-        UPDATE public.audit_state SET sealed_xid = upper_xid, sealed_at = stamp;
+        UPDATE public.audit_state SET sealed_xid = upper_xid, sealed_at = stamp,
+            unsealed_since = (SELECT min(e.at) FROM public.audit_events e WHERE e.xid >= upper_xid);
         RETURN sealed_count;
     END
     $$;
 
-    -- Posts the patients of sealed events, at most about this many events, and says how many.
-    CREATE FUNCTION audit_post(batch integer) RETURNS integer
+    -- Posts the mentions of sealed events, at most about this many events, and says how many. After that, nobody posts for
+    -- rest times as long as it took.
+    CREATE FUNCTION audit_post(batch integer, rest integer) RETURNS integer
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     DECLARE
         state record;
         upper_xid bigint;
         posted_count integer;
+        began timestamptz := clock_timestamp();
     BEGIN
         IF NOT pg_try_advisory_xact_lock(hashtext('audit_post')) THEN
             RETURN 0;
         END IF;
-        SELECT posted_xid, sealed_xid INTO state FROM public.audit_state;
+        SELECT posted_xid, sealed_xid, posting_rests_until INTO state FROM public.audit_state;
+        IF state.posting_rests_until > began THEN
+            RETURN 0;
+        END IF;
         SELECT max(x.xid) + 1, count(*) INTO upper_xid, posted_count FROM (
             SELECT e.xid FROM public.audit_events e
             WHERE e.xid >= state.posted_xid AND e.xid < state.sealed_xid ORDER BY e.xid LIMIT batch
@@ -302,29 +322,33 @@ const FUNCTIONS: &str = "
         IF upper_xid IS NULL THEN
             RETURN 0;
         END IF;
-        INSERT INTO public.audit_patients (hospital_id, patient_id, at, event_id)
-        SELECT e.hospital_id, p.id, e.at, e.id FROM public.audit_events e CROSS JOIN unnest(e.patients) AS p (id)
+        INSERT INTO public.audit_mentions (hospital_id, who, at, event_id)
+        SELECT e.hospital_id, w.who, e.at, e.id
+        FROM public.audit_events e CROSS JOIN unnest(e.patients || e.actor_id) AS w (who)
         WHERE e.xid >= state.posted_xid AND e.xid < upper_xid
         ORDER BY 1, 2, 3;
-        UPDATE public.audit_state SET posted_xid = upper_xid;
+        UPDATE public.audit_state SET posted_xid = upper_xid,
+            posting_rests_until = clock_timestamp() + rest * (clock_timestamp() - began);
         RETURN posted_count;
     END
     $$;
 
     -- Which hospitals there are, for a verification of all chains by the owner.
-    CREATE FUNCTION audit_hospitals() RETURNS SETOF uuid
+    CREATE FUNCTION audit_hospitals() RETURNS TABLE (id uuid, slug text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-        SELECT id FROM public.hospitals ORDER BY id
+        SELECT h.id, h.slug FROM public.hospitals h ORDER BY h.id
     $$;
 ";
 
 const OWNERS: &str = "
-    REVOKE ALL ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer), audit_post(integer), audit_hospitals(),
+    REVOKE ALL ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer),
+        audit_post(integer, integer), audit_hospitals(),
         audit_leaf(uuid, timestamptz, uuid, bigint, uuid, text, uuid, uuid, text, text, text, text, text, uuid, uuid,
             integer, uuid[], text),
         audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[], text[], text[], text[],
             uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]) FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer), audit_post(integer),
+    GRANT EXECUTE ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer),
+        audit_post(integer, integer),
         audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[], text[], text[], text[],
             uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]) TO patient_logger_app, CURRENT_USER;
     GRANT EXECUTE ON FUNCTION audit_hospitals() TO CURRENT_USER;
@@ -334,8 +358,8 @@ const OWNERS: &str = "
     -- A new owner of a function must be able to create in its schema; for the length of this statement only.
     GRANT CREATE ON SCHEMA public TO patient_logger_door;
     ALTER FUNCTION audit_shape(text[], text[]) OWNER TO patient_logger_door;
-    ALTER FUNCTION audit_seal(integer) OWNER TO patient_logger_door;
-    ALTER FUNCTION audit_post(integer) OWNER TO patient_logger_door;
+    ALTER FUNCTION audit_seal(integer, integer) OWNER TO patient_logger_door;
+    ALTER FUNCTION audit_post(integer, integer) OWNER TO patient_logger_door;
     ALTER FUNCTION audit_hospitals() OWNER TO patient_logger_door;
     ALTER FUNCTION audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[], text[],
         text[], text[], uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]) OWNER TO patient_logger_door;

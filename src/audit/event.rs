@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use async_graphql::Enum;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -13,6 +15,11 @@ macro_rules! names {
         impl $type {
             /// Every one.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The one with this name.
+            pub fn of(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|one| one.name() == name)
+            }
 
             /// The name that the API and the database use.
             pub const fn name(self) -> &'static str {
@@ -64,6 +71,25 @@ names! {
     }
 }
 
+/// A new id for an event of this time (RFC 9562, 5.7). It says the time to the millisecond, so that an event is found by its
+/// id alone, although the trail is kept in the order of time.
+pub fn event_id(at: DateTime<Utc>) -> Uuid {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // The 26 bits behind the time count, on both sides of the variant, so that events of one moment keep their order. The
+    // last 48 are random, for the other processes.
+    let time = u128::from(at.timestamp_millis().unsigned_abs()) << 80;
+    let (high, low) = (u128::from(count >> 14 & 0xfff) << 64, u128::from(count & 0x3fff) << 48);
+    let random = Uuid::new_v4().as_u128() >> 80;
+    Uuid::from_u128(time | 7 << 76 | high | 0b10 << 62 | low | random)
+}
+
+/// The time that an id of an event says: the event lies in the millisecond that begins then. `None` when it is no such id.
+pub fn event_time(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanoseconds) = id.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanoseconds)
+}
+
 /// One row of the trail. It holds names and ids, never a value of a patient's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -71,7 +97,7 @@ pub struct Event {
     pub hospital_id: HospitalId,
     /// When.
     pub at: DateTime<Utc>,
-    /// A version 7 UUID: events of one moment have an order.
+    /// A version 7 UUID of this time, by which the event is found again: see [`event_id`].
     pub id: Uuid,
     /// The request: as in `x-request-id` and in the log.
     pub request_id: Uuid,
@@ -101,4 +127,21 @@ pub struct Event {
     pub patients: Vec<Uuid>,
     /// The purpose or reason, where one was given.
     pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_says_its_millisecond_and_those_of_one_moment_keep_their_order() {
+        let at = "2026-03-01T12:00:00.123456Z".parse().unwrap();
+        let ids: Vec<Uuid> = (0..40_000).map(|_| event_id(at)).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next));
+        for id in [ids[0], ids[39_999]] {
+            assert_eq!(id.get_version_num(), 7);
+            assert_eq!(event_time(id), Some("2026-03-01T12:00:00.123Z".parse().unwrap()));
+        }
+        assert_eq!(event_time(Uuid::new_v4()), None);
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{ActorKind, AuditAction, AuditOutcome, Event, Shape};
+use super::{ActorKind, AuditAction, AuditOutcome, Event, Shape, event_id};
 use crate::kernel::{Actor, Client, HospitalId, PatientId, Role, SessionId, StaffId, Viewer};
 
 /// Most patients of one event. An answer with more leaves several events with the same request id; no row of the trail grows
@@ -131,7 +131,7 @@ impl RequestContext {
         Event {
             hospital_id: who.hospital_id,
             at,
-            id: Uuid::now_v7(),
+            id: event_id(at),
             request_id: self.id,
             actor_kind: who.kind,
             actor_id: who.id,
@@ -280,7 +280,7 @@ impl Witness {
         if parts.is_empty() {
             parts.push(&[]);
         }
-        let with = |part| with_patients(Event { id: Uuid::now_v7(), ..event.clone() }, part);
+        let with = |part| with_patients(Event { id: event_id(at), ..event.clone() }, part);
         parts.into_iter().map(with).collect()
     }
 

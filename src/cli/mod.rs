@@ -1,5 +1,6 @@
 //! The command line: what the program can be told to do.
 
+mod audit;
 mod documents;
 mod hospital;
 mod keys;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app;
+use crate::audit::TrailError;
 use crate::config::{LogFormat, LogSettings, ServeSettings, StoreSettings};
 use crate::database::{self, Direction, Store, StoreError};
 use crate::error::AppError;
@@ -47,6 +49,11 @@ enum Command {
         #[command(subcommand)]
         command: hospital::HospitalCommand,
     },
+    /// Verify, export and retire the audit trail, as the owner of the database
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Manage the documents that servers with DOCUMENTS=registered serve, as the owner of the database
     Documents {
         #[command(subcommand)]
@@ -77,6 +84,9 @@ pub enum CliError {
     /// No keys.
     #[error(transparent)]
     Keys(#[from] KeyFileError),
+    /// The audit trail cannot be read.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
     /// Data could not be written.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -127,6 +137,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             Ok(())
         }
         Some(Command::Hospital { command }) => hospital::run(&command),
+        Some(Command::Audit { command }) => audit::run(&command),
         Some(Command::Documents { command }) => documents::run(&command),
         Some(Command::Keys(args)) => keys::run(&args),
     }

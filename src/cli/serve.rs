@@ -108,6 +108,7 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
         access_token: Duration::from_secs(settings.access_token_lifetime * 60),
         idle: Duration::from_secs(settings.session_idle_minutes * 60),
     };
+    let keeper = database.keep_audit_trail(clock.clone());
     let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
     let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
     let cost_rates = CostRates { viewer: settings.viewer_cost_rate, hospital: settings.hospital_cost_rate };
@@ -138,6 +139,7 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     http::serve(listener, state, limits, stop).await;
     // Who was promised a letter should get it; but a mail server that hangs must not keep the program.
     let _ = tokio::time::timeout(LAST_LETTERS, mailer.flush()).await;
+    keeper.stop().await;
     database.close().await;
     Ok(())
 }

@@ -109,6 +109,16 @@ pub async fn migrate(owner_url: &str, direction: Direction) -> Result<(), StoreE
     done.map_err(StoreError::Migration)
 }
 
+/// Connects as the owner, under a name that the database shows to whoever watches it.
+///
+/// # Errors
+/// When the owner cannot sign in.
+pub async fn connect_owner(owner_url: &str, name: &str) -> Result<PgConnection, StoreError> {
+    let options = PgConnectOptions::from_str(owner_url).map_err(StoreError::BadUrl)?;
+    let options = options.application_name(name).disable_statement_logging();
+    PgConnection::connect_with(&options).await.map_err(StoreError::Unreachable)
+}
+
 async fn connect(options: PgConnectOptions) -> Result<DatabaseConnection, StoreError> {
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(10));
     let pool = pool.connect_with(options).await.map_err(StoreError::Unreachable)?;

@@ -47,7 +47,8 @@ macro_rules! domains {
 }
 
 domains! {
-    access, accounts, hospitals, invitations, partner_keys, passwords, patients, second_factors, sessions, staff, task_logs,
+    access, accounts, audit, hospitals, invitations, partner_keys, passwords, patients, second_factors, sessions, staff,
+    task_logs,
 }
 
 /// The schema of the API.

@@ -8,6 +8,8 @@ use uuid::Uuid;
 pub enum Kind {
     /// A login.
     Account,
+    /// An event of the audit trail.
+    AuditEvent,
     /// A hospital.
     Hospital,
     /// An invitation to join a hospital.
@@ -25,8 +27,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Account,
+        Self::AuditEvent,
         Self::Hospital,
         Self::Invitation,
         Self::PartnerKey,
@@ -39,6 +42,7 @@ impl Kind {
     const fn prefix(self) -> &'static str {
         match self {
             Self::Account => "acc",
+            Self::AuditEvent => "evt",
             Self::Hospital => "hos",
             Self::Invitation => "inv",
             Self::PartnerKey => "key",
@@ -52,6 +56,7 @@ impl Kind {
     const fn noun(self) -> &'static str {
         match self {
             Self::Account => "an account",
+            Self::AuditEvent => "an event of the audit trail",
             Self::Hospital => "a hospital",
             Self::Invitation => "an invitation",
             Self::PartnerKey => "a partner key",
@@ -132,6 +137,10 @@ macro_rules! id {
 id!(
     /// The id of a login.
     AccountId, Account
+);
+id!(
+    /// The id of an event of the audit trail.
+    AuditEventId, AuditEvent
 );
 id!(
     /// The id of a hospital.

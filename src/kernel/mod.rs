@@ -12,8 +12,8 @@ mod viewer;
 pub use client::Client;
 pub use clock::Clock;
 pub use ids::{
-    AccountId, GlobalId, HospitalId, IdError, InvitationId, Kind, PartnerKeyId, PatientId, SessionId, StaffId,
-    TaskLogId,
+    AccountId, AuditEventId, GlobalId, HospitalId, IdError, InvitationId, Kind, PartnerKeyId, PatientId, SessionId,
+    StaffId, TaskLogId,
 };
 pub use permission::{Holders, Permission, PermissionSet, Role};
 pub use viewer::{Actor, Viewer};

@@ -12,6 +12,11 @@ macro_rules! roles {
             /// Every role.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
 
+            /// The one with this name.
+            pub fn of(name: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|role| role.name() == name)
+            }
+
             /// The name that the API uses.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -155,6 +160,8 @@ permissions! {
     ManageStaff = "MANAGE_STAFF": ADMINS;
     /// Make, see and revoke the keys of partners. Held by ADMIN.
     ManagePartnerKeys = "MANAGE_PARTNER_KEYS": ADMINS;
+    /// Read the audit trail: who saw, changed and was refused what, and the proofs of it. Held by ADMIN.
+    ReadAudit = "READ_AUDIT": ADMINS;
     /// Ask what somebody else of the hospital would be allowed to read. Held by ADMIN.
     ExplainAccessOfOthers = "EXPLAIN_ACCESS_OF_OTHERS": ADMINS;
 }

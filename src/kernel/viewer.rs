@@ -1,4 +1,5 @@
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::{HospitalId, PartnerKeyId, Permission, PermissionSet, Role, SessionId, StaffId};
 
@@ -35,6 +36,14 @@ impl Viewer {
     /// Whether the viewer may do this.
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(permission)
+    }
+
+    /// The id of the staff record or of the key.
+    pub fn actor_id(&self) -> Uuid {
+        match self.actor {
+            Actor::Staff { id, .. } => id.0,
+            Actor::PartnerKey(id) => id.0,
+        }
     }
 
     /// The staff record, of a person.

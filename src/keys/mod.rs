@@ -18,6 +18,7 @@ mod jwk;
 mod pseudonyms;
 mod ring;
 mod sealer;
+mod signed;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -98,6 +98,9 @@ pub enum KeyError {
     /// No key has this id, or several begin with it.
     #[error("{0} keys have an id that begins with \"{1}\"; `patient-logger keys list` shows the ids")]
     NotOne(usize, String),
+    /// A statement is not signed with one of these keys, or cannot be.
+    #[error("{0}")]
+    NotSigned(String),
     /// The first key of its use cannot go.
     #[error(
         "{0} is in use: promote another key first, wait until the tokens that it signed have ended, and retire it then"

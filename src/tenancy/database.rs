@@ -9,7 +9,7 @@ use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
 use sea_orm::{DbErr, QueryResult, Statement};
 
 use super::tx::{Tx, WriteTx, open_error, prepared};
-use crate::audit::{Entry, Known, Lane, Witness};
+use crate::audit::{Entry, Keeper, Known, Lane, Witness};
 use crate::error::AppError;
 use crate::kernel::{Clock, HospitalId};
 
@@ -228,6 +228,11 @@ impl Database {
                 hint: " with DATABASE_OWNER_URL set",
             }),
         }
+    }
+
+    /// Starts the job that seals the audit trail, with a connection of its own.
+    pub fn keep_audit_trail(&self, clock: Clock) -> Keeper {
+        Keeper::start(PgConnectOptions::clone(&self.pool.connect_options()), clock)
     }
 
     /// Writes the events that wait, and ends all connections.

@@ -8,7 +8,7 @@ use patient_logger::tenancy::{Database, DatabaseSettings};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::support::{Hospital, PASSWORD, TestApp, TestDatabase};
+use crate::support::{History, Hospital, PASSWORD, TestApp, TestDatabase};
 
 /// Tables that belong to no hospital: names of the schema, how far the chain of the audit trail is, documents.
 const GLOBAL: [&str; 4] = ["audit_retired", "audit_shapes", "audit_state", "documents"];
@@ -53,9 +53,7 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
         let input = serde_json::json!({ "email": hospital.clinician.email, "password": PASSWORD });
         app.anonymous().mutate("signIn", input, "refreshToken").await;
     }
-    let mut connection = app.database.app().await;
-    sqlx::query("SELECT audit_seal(1000)").execute(&mut connection).await.unwrap();
-    sqlx::query("SELECT audit_post(1000)").execute(&mut connection).await.unwrap();
+    History::of(&app.database).seal_and_post().await;
     hospitals
 }
 
@@ -68,7 +66,7 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
     let expected = [
         "accounts",
         "audit_events",
-        "audit_patients",
+        "audit_mentions",
         "audit_seals",
         "hospitals",
         "idempotency_keys",
@@ -154,8 +152,8 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         "DELETE FROM audit_shapes".into(),
         "UPDATE audit_seals SET no = no".into(),
         "INSERT INTO audit_seals SELECT * FROM audit_seals".into(),
-        "DELETE FROM audit_patients".into(),
-        "INSERT INTO audit_patients SELECT * FROM audit_patients".into(),
+        "DELETE FROM audit_mentions".into(),
+        "INSERT INTO audit_mentions SELECT * FROM audit_mentions".into(),
         "UPDATE audit_state SET sealed_xid = 0".into(),
         "INSERT INTO audit_retired VALUES ('2026-11-01', now())".into(),
         "SELECT * FROM audit_events_2026_03".into(),
@@ -321,7 +319,7 @@ async fn another_permissive_policy_opens_nothing() {
     let mut connection = app.database.app().await;
     for table in [
         "audit_events",
-        "audit_patients",
+        "audit_mentions",
         "audit_seals",
         "hospitals",
         "accounts",

@@ -75,10 +75,12 @@ async fn furnish(app: &TestApp, hospital: &Hospital) -> Vec<(&'static str, Vec<V
         ("Query.patient(id:)", texts(&patients)),
         ("Query.patient(mrn:)", vec![json!("MRN-1")]),
         ("Query.taskLog(id:)", texts(&logs)),
+        ("Query.auditProof(id:)", vec![json!("evt_01990000000070008000000000000001")]),
         (
             "filter: PatientFilter",
             vec![json!({ "text": "pat" }), json!({ "statuses": ["ADMITTED"] }), json!({ "rooms": ["1A"] })],
         ),
+        ("filter: AuditFilter", vec![json!({ "patientId": patients[0] }), json!({ "actorId": ids[2] })]),
         ("filter: StaffFilter", vec![json!({ "roles": ["CLINICIAN"] }), json!({ "statuses": ["ACTIVE"] })]),
         ("filter: ClinicianFilter", vec![json!({ "text": "d" })]),
         (

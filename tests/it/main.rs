@@ -9,6 +9,8 @@ mod support;
 
 mod access;
 mod attempts;
+mod audit_queries;
+mod audit_verify;
 mod batching;
 mod bombs;
 mod cli;

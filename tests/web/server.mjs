@@ -54,6 +54,7 @@ export async function startServer(environment = {}) {
 
   return {
     url,
+    data,
     output: () => output,
     async stop() {
       child.kill('SIGTERM');

@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use tokio::sync::OnceCell;
 
+use crate::domains::audit::{self, ActivityConnection};
 use crate::domains::hospitals::{self, Hospital};
 use crate::domains::partner_keys::{self, PartnerKeyObject};
 use crate::domains::sessions::{self, Session};
 use crate::domains::staff::{self, Staff};
 use crate::error::AppError;
-use crate::graphql::DateTime;
-use crate::graphql::label::access;
+use crate::graphql::label::{access, semantic_non_null};
+use crate::graphql::{DateTime, PageArgs};
 use crate::kernel::{Actor, Permission, Role, StaffId};
 use crate::tenancy::HospitalScope;
 
@@ -143,6 +144,21 @@ impl ViewerObject {
             enrolled: staff::has_second_factor(&self.scope, member).await?,
             required: hospitals::current(&self.scope).await?.requires_second_factor(),
         }))
+    }
+
+    /// What you did in this hospital, newest first; with a partner key, what was done with it. Right after `signIn` it is refused:
+    /// ask for it in the next request, with the token.
+    #[graphql(directive = access::apply(Permission::SignedIn), directive = semantic_non_null::apply())]
+    async fn recent_activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
+    ) -> Result<Option<ActivityConnection>> {
+        Ok(Some(audit::recent_activity(ctx, PageArgs { first, after, ..PageArgs::default() }).await?))
     }
 
     /// When your access token or partner key stops working.

@@ -78,7 +78,7 @@ impl Place {
         Some(Self {
             staff_id: StaffId(row.staff_id?),
             staff_name: row.staff_name?,
-            role: Role::ALL.into_iter().find(|role| Some(role.name()) == row.role.as_deref())?,
+            role: Role::of(row.role.as_deref()?)?,
             hospital_id: HospitalId(row.hospital_id?),
             slug: row.hospital_slug?,
             name: row.hospital_name?,

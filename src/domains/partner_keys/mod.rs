@@ -7,15 +7,27 @@
 
 mod authenticate;
 mod input;
+mod loader;
 mod mutation;
 mod object;
 mod query;
 mod repo;
 mod service;
 
-pub(super) use super::no_loaders as loaders;
 pub use authenticate::PartnerKeys;
+pub use loader::loaders;
 pub use mutation::Mutation;
 pub use object::{PartnerKeyConnection, PartnerKeyEdge, PartnerKeyObject};
 pub use query::Query;
 pub(super) use service::{find, granted};
+
+use async_graphql::Context;
+
+use crate::error::AppError;
+use crate::graphql::{loader as request_loader, scope};
+use crate::kernel::PartnerKeyId;
+
+/// The key with this id, working or not.
+pub(super) async fn by_id(ctx: &Context<'_>, id: PartnerKeyId) -> Result<Option<PartnerKeyObject>, AppError> {
+    request_loader::<loader::PartnerKeyLoader>(ctx)?.load_one(scope(ctx)?.key(id)).await
+}

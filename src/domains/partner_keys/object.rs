@@ -33,6 +33,11 @@ impl PartnerKeyObject {
         Self(Arc::new(row))
     }
 
+    /// The id.
+    pub fn key_id(&self) -> PartnerKeyId {
+        PartnerKeyId(self.0.id)
+    }
+
     /// The display name.
     pub fn display_name(&self) -> &str {
         &self.0.name

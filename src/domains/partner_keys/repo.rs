@@ -23,6 +23,10 @@ pub(super) async fn by_id(tx: &Tx, hospital: HospitalId, id: PartnerKeyId) -> Re
     Entity::find_by_id((hospital.0, id.0)).one(tx).await
 }
 
+pub(super) async fn by_ids(tx: &Tx, ids: Vec<PartnerKeyId>) -> Result<Vec<PartnerKeyRow>, DbErr> {
+    Entity::find().filter(Column::Id.eq_any(ids.into_iter().map(|id| id.0))).all(tx).await
+}
+
 /// The key, held against other changes until the transaction ends.
 pub(super) async fn lock(tx: &Tx, hospital: HospitalId, id: PartnerKeyId) -> Result<Option<PartnerKeyRow>, DbErr> {
     Entity::find_by_id((hospital.0, id.0)).lock_exclusive().one(tx).await

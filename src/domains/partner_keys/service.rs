@@ -48,6 +48,12 @@ pub(in crate::domains) async fn find(
     Ok(row.map(PartnerKeyObject::new))
 }
 
+/// The keys with these ids.
+pub(super) async fn by_ids(scope: &HospitalScope, ids: Vec<PartnerKeyId>) -> Result<Vec<PartnerKeyObject>, AppError> {
+    let rows = repo::by_ids(&*scope.read().await?, ids).await?;
+    Ok(rows.into_iter().map(PartnerKeyObject::new).collect())
+}
+
 /// Makes a key. Its text is returned here and nowhere else.
 pub(super) async fn create(
     scope: &HospitalScope,

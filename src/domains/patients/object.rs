@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, MaybeUndefined, Object, Result};
 use super::input::{PatientOrderField, PatientSort, PatientStatus};
 use super::repo::PatientRow;
 use super::service;
+use crate::domains::audit::{self, AuditEventConnection};
 use crate::domains::task_logs::{self, Parent, TaskLogConnection, TaskLogFilter, TaskLogOrder};
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
@@ -170,5 +171,25 @@ impl Patient {
     ) -> Result<Option<TaskLogConnection>> {
         let page = PageArgs { first, after, last, before };
         Ok(Some(task_logs::of(ctx, Parent::Patient(self.patient_id()), filter, order_by, page).await?))
+    }
+
+    /// Who saw or changed what about the patient, newest first. Reading this leaves an event too.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    #[graphql(directive = access::apply(Permission::ReadAudit), directive = semantic_non_null::apply())]
+    async fn access_history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Events from this time on.")] from: Option<DateTime>,
+        #[graphql(desc = "Events until just before this time.")] to: Option<DateTime>,
+        #[graphql(
+            desc = "Take this many from the start of the list, 1 to 100. 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
+        #[graphql(desc = "Take this many from the end of the list, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "End in front of this cursor; goes with last.")] before: Option<String>,
+    ) -> Result<Option<AuditEventConnection>> {
+        let page = PageArgs { first, after, last, before };
+        Ok(Some(audit::history(ctx, self.patient_id(), from, to, page).await?))
     }
 }

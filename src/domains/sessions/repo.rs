@@ -50,7 +50,7 @@ pub(in crate::domains) struct ContextRow {
 
 impl ContextRow {
     pub(in crate::domains) fn role(&self) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.name() == self.role)
+        Role::of(&self.role)
     }
 }
 
@@ -73,7 +73,7 @@ impl Standing {
     #[expect(clippy::needless_pass_by_value, reason = "it stands in `map`")]
     pub(super) fn read(row: QueryResult) -> Result<Self, DbErr> {
         let role: String = row.try_get("", "role")?;
-        let known = Role::ALL.into_iter().find(|known| known.name() == role);
+        let known = Role::of(&role);
         Ok(Self {
             staff_id: StaffId(row.try_get("", "staff_id")?),
             role: known.ok_or_else(|| DbErr::Type("a role that nobody knows".into()))?,

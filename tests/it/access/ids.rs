@@ -17,8 +17,8 @@ struct Place {
 }
 
 /// Ids of every kind, wherever one is taken: most of them are of the wrong kind, which must not tell either.
-fn foreign(ids: &Foreign) -> [&String; 5] {
-    [&ids.patient, &ids.log, &ids.staff, &ids.hospital, &ids.key]
+fn foreign(ids: &Foreign) -> [&String; 6] {
+    [&ids.patient, &ids.log, &ids.staff, &ids.hospital, &ids.key, &ids.event]
 }
 
 /// Every argument of Query that is an id or has one inside.

@@ -21,7 +21,9 @@ pub enum Aim {
 }
 
 /// What is not required by itself, but without which a field finds nothing, or a change changes nothing.
-const ALSO: [(&str, &[&str]); 6] = [
+const ALSO: [(&str, &[&str]); 8] = [
+    ("AuditFilter", &["from"]),
+    ("Query.auditEvents", &["filter"]),
     ("ExplainAccessAs", &["role"]),
     ("Query.patient", &["id"]),
     ("UpdatePatientInput", &["room"]),
@@ -150,6 +152,9 @@ impl<'a> Values<'a> {
             ("RevokePartnerKeyInput.id" | "ExplainAccessAs.partnerKeyId", _) => &ids.key,
             ("SwitchContextInput.staffId", _) => &ids.clinician,
             ("RevokeSessionInput.id", _) => &ids.session,
+            ("Query.auditProof(id:)", _) => &ids.event,
+            ("AuditFilter.patientId", _) => &ids.patient,
+            ("AuditFilter.actorId", _) => &ids.clinician,
             _ => panic!("{coordinate} takes an id, of {on:?}: give it one in tests/it/access/inputs.rs"),
         };
         if aim == Aim::UserErrors { json!(unknown(id)) } else { json!(id) }

@@ -126,7 +126,7 @@ async fn bytes(viewer: &Viewer, app: &TestApp, question: &(String, Value)) -> St
 async fn a_hidden_value_changes_no_byte_of_any_answer() {
     let world = World::new().await;
     let (one, two) = (world.app.copy().await, world.app.copy().await);
-    let schema = Schema::served();
+    let schema = Schema::without_audit_trail();
     let values = Values::new(&schema, &world);
     let mut twin = Twin::new(&two).await;
     let mut asked = 0;
@@ -230,7 +230,7 @@ fn writes(world: &World, viewer: &Viewer) -> Vec<(String, Value)> {
 async fn a_deleted_task_log_is_like_one_that_never_was() {
     let world = World::new().await;
     let (one, two) = (world.app.copy().await, world.app.copy().await);
-    let schema = Schema::served();
+    let schema = Schema::without_audit_trail();
     let values = Values::new(&schema, &world);
     let mut twin = Twin::new(&two).await;
     for sql in [
@@ -252,7 +252,7 @@ async fn a_deleted_task_log_is_like_one_that_never_was() {
 async fn names_taken_in_another_hospital_are_free_in_this_one() {
     let world = World::new().await;
     let (one, two) = (world.app.copy().await, world.app.copy().await);
-    let schema = Schema::served();
+    let schema = Schema::without_audit_trail();
     let values = Values::new(&schema, &world);
     let mut superuser = two.database.superuser().await;
     for sql in [

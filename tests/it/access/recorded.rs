@@ -53,6 +53,7 @@ async fn every_field_of_a_root_leaves_exactly_one_event_of_the_right_kind() {
                 let action = match (is_mutation, may) {
                     (true, true) => action(&field.name),
                     (true, false) => "CHANGE",
+                    (false, true) if field.name.starts_with("audit") => "READ_AUDIT",
                     (false, _) => "READ",
                 };
 

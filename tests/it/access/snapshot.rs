@@ -18,7 +18,13 @@ const FILE: &str = "tests/it/snapshots/access-matrix.txt";
 const OUT_OF_REACH: &str = "
 AcceptInvitationPayload: list node root
 AccessExplanation: list node payload
+Activity: node root
+ActivityConnection: list node
+ActivityEdge: node root
 ArchivePatientPayload: list node root
+AuditEventEdge: root
+AuditProof: list node payload
+AuditSeal: list node payload
 ChangePasswordPayload: list node root
 ConfirmSecondFactorPayload: list node root
 CreatePartnerKeyPayload: list node root
@@ -32,7 +38,6 @@ Invitation: node root
 InvitationConnection: list node payload
 InvitationEdge: node payload root
 InviteStaffPayload: list node root
-PartnerKey: node root
 PartnerKeyConnection: list node payload
 PartnerKeyEdge: node payload root
 PatientConnection: list node payload

@@ -8,7 +8,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Actor, Hospital, PASSWORD, TestApp};
+use crate::support::{Actor, History, Hospital, PASSWORD, TestApp};
 
 /// Texts that stand in one place each, and the permission without which nobody may meet them. The last are those of the
 /// other hospital.
@@ -87,6 +87,8 @@ pub struct Ids {
     pub invitation: String,
     /// The session of the clinician.
     pub session: String,
+    /// Sealed.
+    pub event: String,
     pub foreign: Foreign,
 }
 
@@ -98,6 +100,7 @@ pub struct Foreign {
     pub staff: String,
     pub hospital: String,
     pub key: String,
+    pub event: String,
 }
 
 pub struct World {
@@ -133,6 +136,14 @@ impl World {
         let viewers = viewers(&app, &one).await;
         let admin = app.admin(&one);
         ids.key = new_key(&admin, "canary-key spare").await;
+        // Everybody has done something that has a name, a little later than all that is asked in a test: so it stays the
+        // newest. The last is a key.
+        app.wait(chrono::Duration::seconds(1));
+        for viewer in viewers.iter().filter(|viewer| viewer.name != "anonymous") {
+            viewer.actor.ask(&format!("query Look {{ patient(id: \"{}\") {{ room }} }}", ids.patient)).await.data();
+        }
+        ids.event = event(&admin).await;
+        app.wait(chrono::Duration::seconds(-1));
         let gone = new_key(&admin, "canary-key gone").await;
         admin.mutate("revokePartnerKey", json!({ "id": gone }), "partnerKey { id }").await;
         ids.invitation = invite(&admin, "canary-invited@x.example").await;
@@ -146,6 +157,7 @@ impl World {
         let reset_token = ResetToken::random();
         let world = Self { app, viewers, ids, both, clinician, refresh_token, invitation_token, reset_token };
         world.arm().await;
+        History::of(&world.app.database).seal_and_post().await;
         world
     }
 
@@ -276,6 +288,11 @@ fn id(object: &Value) -> String {
     object["id"].as_str().unwrap_or_else(|| panic!("no id in {object}")).to_owned()
 }
 
+/// The newest event.
+async fn event(admin: &Actor) -> String {
+    id(&admin.ask("{ auditEvents(first: 1) { nodes { id } } }").await.data()["auditEvents"]["nodes"][0])
+}
+
 async fn own(app: &TestApp, hospital: &Hospital) -> Ids {
     let (admin, clinician, colleague) = (app.admin(hospital), app.clinician(hospital), app.colleague(hospital));
     let patient = async |number: u32| {
@@ -329,7 +346,8 @@ async fn foreign(app: &TestApp, hospital: &Hospital) -> Foreign {
     let patient = id(&admin.mutate("createPatient", input, "patient { id }").await["patient"]);
     let log = clinician.task_log(&patient, "canary-foreign").await;
     let key = new_key(&admin, "canary-foreign").await;
-    Foreign { patient, log, key, staff: hospital.clinician.staff.to_string(), hospital: hospital.id.to_string() }
+    let event = event(&admin).await;
+    Foreign { patient, log, key, event, staff: hospital.clinician.staff.to_string(), hospital: hospital.id.to_string() }
 }
 
 /// Signs in and gives the refresh token.

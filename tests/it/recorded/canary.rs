@@ -92,7 +92,7 @@ async fn a_text_of_a_record_is_in_no_log_no_event_and_no_error() {
     let found = embedded::start(&Options::new(home.join("data/postgres"), packages)).unwrap();
     let mut superuser = PgConnection::connect(&found.superuser_url(DATABASE)).await.unwrap();
     let mut rows = 0;
-    for table in ["audit_events", "audit_shapes", "audit_patients", "audit_seals", "audit_state"] {
+    for table in ["audit_events", "audit_shapes", "audit_mentions", "audit_seals", "audit_state"] {
         // A reason is what somebody wrote for those who read the trail.
         let sql = format!("SELECT (to_jsonb(t) - 'reason')::text FROM {table} t");
         let texts: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut superuser).await.unwrap();

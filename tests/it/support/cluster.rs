@@ -33,6 +33,7 @@ pub fn scratch(name: &str) -> PathBuf {
 }
 
 /// A database that nobody else uses.
+#[derive(Clone)]
 pub struct TestDatabase {
     name: String,
 }

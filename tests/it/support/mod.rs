@@ -5,6 +5,7 @@ mod app;
 mod cluster;
 mod events;
 mod generator;
+mod history;
 mod mail;
 mod redis;
 
@@ -13,5 +14,6 @@ pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
 pub use events::Event;
 pub use generator::{Document, Generator};
+pub use history::History;
 pub use mail::MailServer;
 pub use redis::{RedisServer, until};
