@@ -287,7 +287,7 @@ mod tests {
             let (mut hash, mut i, mut n, mut path) = (leaf, index, events, path.iter());
             while n > 1 {
                 if i % 2 == 1 || i + 1 != n {
-                    let Some(next) = path.next() else { return None };
+                    let next = path.next()?;
                     hash = if i % 2 == 0 { node(&hash, next) } else { node(next, &hash) };
                 }
                 (i, n) = (i / 2, n.div_ceil(2));
