@@ -17,6 +17,8 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY entity/Cargo.toml entity/
 COPY migration/Cargo.toml migration/
+# Never built here, but a member of the workspace.
+COPY fuzz/Cargo.toml fuzz/
 COPY benches benches
 RUN mkdir -p src entity/src migration/src \
     && echo 'fn main() {}' > src/main.rs \

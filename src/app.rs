@@ -6,15 +6,20 @@ use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, Validati
 
 use crate::access::{Access, Caller, Limits};
 use crate::auth::{Passwords, Tokens};
-use crate::domains::accounts::SignIn;
+use crate::domains::accounts::{Credentials, SignIn};
+use crate::domains::attempts::Attempts;
 use crate::domains::documents::{DocumentMode, PersistedDocuments};
+use crate::domains::invitations::Joining;
 use crate::domains::partner_keys::PartnerKeys;
+use crate::domains::passwords::PasswordResets;
 pub use crate::domains::sessions::Lifetimes;
 use crate::domains::sessions::Sessions;
 use crate::domains::{self, ApiSchema, Mutation, Query};
 use crate::graphql::{Cursors, Documents, DryRun, Explainer, Introspection, ScanLimits};
 use crate::kernel::{Clock, Viewer};
 use crate::keys::Keys;
+use crate::limits::{Buckets, CostLimits, CostRates};
+use crate::mail::Mailer;
 use crate::redis::Redis;
 use crate::tenancy::Database;
 
@@ -39,6 +44,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Turns partners' keys into viewers.
     pub partner_keys: PartnerKeys,
+    /// Holds viewers and hospitals to what their documents may cost.
+    pub cost_limits: CostLimits,
     /// The database.
     pub database: Database,
     /// What is shared with other servers, when it is set.
@@ -52,10 +59,14 @@ pub struct App {
 pub struct AppOptions {
     /// What is shared with other servers.
     pub redis: Option<Redis>,
+    /// What documents may cost; without limits by default.
+    pub cost_rates: CostRates,
     /// Which documents are served.
     pub documents: DocumentMode,
     /// Who may ask for the schema.
     pub introspection: Introspection,
+    /// Sends letters.
+    pub mailer: Mailer,
 }
 
 /// Why the program cannot be put together: a fault of its code, which its tests find.
@@ -75,15 +86,36 @@ impl App {
         clock: Clock,
         options: AppOptions,
     ) -> Result<Self, SchemaFaults> {
-        let AppOptions { redis, documents: mode, introspection } = options;
+        let AppOptions { redis, cost_rates, documents: mode, introspection, mailer } = options;
         let passwords = Passwords::new();
         let tokens = Tokens::new(keys.clone(), lifetimes.access_token, clock.clone());
         let sessions = Sessions::new(database.clone(), tokens.clone(), clock.clone(), lifetimes.idle);
         let partner_keys = PartnerKeys::new(database.clone(), clock.clone());
-        let sign_in = SignIn { database: database.clone(), passwords: passwords.clone(), sessions: sessions.clone() };
+        let buckets = Buckets::new(redis.clone(), clock.clone(), keys.pseudonyms("bucket"));
+        let attempts = Attempts::new(database.clone(), buckets.clone(), keys.pseudonyms("attempt"), clock.clone());
+        let credentials = Credentials {
+            database: database.clone(),
+            passwords: passwords.clone(),
+            attempts,
+            sealer: keys.sealer("second factor"),
+            clock: clock.clone(),
+        };
+        let sign_in = SignIn { credentials: credentials.clone(), sessions: sessions.clone() };
+        let joining = Joining { credentials: credentials.clone(), sessions: sessions.clone() };
+        let resets = PasswordResets::new(credentials.clone(), mailer.clone());
         let (documents, explainer) = deciders(introspection)?;
+        let cost_limits = CostLimits::new(buckets, cost_rates, documents.cost_limit());
         let cursors = Cursors::new(&keys);
-        let schema = schema().data(passwords).data(sign_in).data(sessions.clone()).data(cursors).finish();
+        let schema = schema()
+            .data(passwords)
+            .data(credentials)
+            .data(sign_in)
+            .data(joining)
+            .data(resets)
+            .data(mailer)
+            .data(sessions.clone())
+            .data(cursors)
+            .finish();
         let persisted = Arc::new(PersistedDocuments::new(mode, redis.clone()));
         Ok(Self {
             schema,
@@ -94,6 +126,7 @@ impl App {
             tokens,
             sessions,
             partner_keys,
+            cost_limits,
             database,
             redis,
             clock,

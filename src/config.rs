@@ -10,8 +10,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::database::embedded;
+use crate::mail::SmtpSettings;
 use crate::packages::Packages;
 use crate::tenancy::DatabaseSettings;
+
+/// How long to wait before each further try to deliver a letter. A mail server that does not know us yet may want a minute
+/// (greylisting); after a quarter of an hour the token for a new password has ended.
+const RETRY_LETTERS_AFTER: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(60), Duration::from_secs(300)];
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,6 +99,22 @@ pub struct StoreSettings {
     pub statement_timeout: u64,
 }
 
+/// How letters are sent.
+#[derive(Args, Clone, Debug)]
+pub struct MailSettings {
+    /// Mail server: smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS. Without it letters are
+    /// shown in the terminal, or with DATABASE_URL not sent
+    #[arg(long, env = "SMTP_URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+    /// Sender of letters, such as "Patient Logger <no-reply@hospital.example>". Required with SMTP_URL
+    #[arg(long, env = "MAIL_FROM")]
+    pub mail_from: Option<String>,
+    /// Address of the frontend, to which letters lead: its pages accept-invitation and reset-password get the token behind #token=.
+    /// Required with SMTP_URL
+    #[arg(long, env = "PUBLIC_URL")]
+    pub public_url: Option<url::Url>,
+}
+
 /// How the server serves.
 #[derive(Args, Clone, Debug)]
 pub struct ServeSettings {
@@ -122,6 +143,9 @@ pub struct ServeSettings {
     /// How long a session lasts without a refresh, in minutes. It ends after 12 hours in any case
     #[arg(long, env = "SESSION_IDLE_MINUTES", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=480))]
     pub session_idle_minutes: u64,
+    /// How letters are sent
+    #[command(flatten)]
+    pub mail: MailSettings,
     /// Whether reads leave events in the audit trail. Changes, sign-ins and refusals always do. Off is for measuring
     #[arg(long, env = "AUDIT_READS", default_value = "on")]
     pub audit_reads: Switch,
@@ -144,12 +168,35 @@ pub struct ServeSettings {
     /// Most connections of clients at a time; more wait
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
+    /// What one viewer may spend a second, in fields of answers, and at once what comes together in 20 seconds. 0 is no limit
+    #[arg(long, env = "VIEWER_COST_RATE", default_value_t = 5_000)]
+    pub viewer_cost_rate: u32,
+    /// The same for all viewers of one hospital together
+    #[arg(long, env = "HOSPITAL_COST_RATE", default_value_t = 100_000)]
+    pub hospital_cost_rate: u32,
     /// Networks of proxies whose x-forwarded-for is believed, separated by commas, such as 10.0.0.0/8
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Origins of web pages that may call the API, separated by commas, such as https://ward.example
     #[arg(long, env = "CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
+}
+
+impl MailSettings {
+    /// How letters reach the mail server; `None` when there is none.
+    ///
+    /// # Errors
+    /// When one of the settings that belong together is missing.
+    pub fn smtp(&self) -> Result<Option<(SmtpSettings, url::Url)>, &'static str> {
+        match (&self.smtp_url, &self.mail_from, &self.public_url) {
+            (None, ..) => Ok(None),
+            (Some(url), Some(from), Some(links)) => {
+                let retry_after = RETRY_LETTERS_AFTER.to_vec();
+                Ok(Some((SmtpSettings { url: url.clone(), from: from.clone(), retry_after }, links.clone())))
+            }
+            _ => Err("SMTP_URL also needs MAIL_FROM, the sender, and PUBLIC_URL, the frontend to which letters lead"),
+        }
+    }
 }
 
 impl StoreSettings {

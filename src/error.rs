@@ -1,7 +1,12 @@
 //! What can go wrong, said once: a code and a text for the caller, the cause for the log.
 
-use async_graphql::ErrorExtensions;
+use std::time::Duration;
+
+use async_graphql::ErrorExtensionValues;
 use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+/// The name in `extensions` of the seconds to wait before trying again.
+pub const RETRY_AFTER: &str = "retryAfterSeconds";
 
 /// The codes of `errors[].extensions.code`. `docs` of each say when a caller meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub enum ErrorCode {
     BadUserInput,
     /// The document costs more than a request may.
     QueryTooComplex,
+    /// Too much was asked for in a short time, or guessed too often. Try again after `extensions.retryAfterSeconds`.
+    RateLimited,
     /// Nobody has sent the document of this hash lately. Send it again with its text.
     PersistedQueryNotFound,
     /// The server runs registered documents only, and this is none of them.
@@ -37,6 +44,7 @@ impl ErrorCode {
             Self::NotFound => "NOT_FOUND",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::RateLimited => "RATE_LIMITED",
             Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
             Self::DocumentNotRegistered => "DOCUMENT_NOT_REGISTERED",
             Self::Timeout => "TIMEOUT",
@@ -54,12 +62,13 @@ pub struct AppError {
     code: ErrorCode,
     message: String,
     cause: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl AppError {
     /// An error whose `message` the caller may read.
     pub fn public(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), cause: None }
+        Self { code, message: message.into(), cause: None, retry_after: None }
     }
 
     /// An argument that does not fit.
@@ -83,7 +92,14 @@ impl AppError {
             code: ErrorCode::Internal,
             message: "Something went wrong on our side. Give us the requestId and we will find out what.".into(),
             cause: Some(cause.into()),
+            retry_after: None,
         }
+    }
+
+    /// Says when to try again: `extensions.retryAfterSeconds`, and the header `Retry-After` when nothing of the request ran.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 
     /// The code.
@@ -95,6 +111,16 @@ impl AppError {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// What stands in `extensions` of the error.
+    pub fn extensions(&self) -> ErrorExtensionValues {
+        let mut values = ErrorExtensionValues::default();
+        values.set("code", self.code.as_str());
+        if let Some(wait) = self.retry_after {
+            values.set(RETRY_AFTER, seconds(wait));
+        }
+        values
+    }
 }
 
 impl From<AppError> for async_graphql::Error {
@@ -102,7 +128,8 @@ impl From<AppError> for async_graphql::Error {
         if let Some(cause) = &error.cause {
             tracing::error!(code = error.code.as_str(), cause, "a resolver failed");
         }
-        Self::new(error.message).extend_with(|_, extensions| extensions.set("code", error.code.as_str()))
+        let extensions = error.extensions();
+        Self { extensions: Some(extensions), ..Self::new(error.message) }
     }
 }
 
@@ -148,6 +175,7 @@ fn busy(error: &DbErr) -> AppError {
         code: ErrorCode::Unavailable,
         message: "The database is busy or cannot be reached. Try again in a few seconds.".into(),
         cause: Some(error.to_string()),
+        retry_after: None,
     }
 }
 
@@ -157,6 +185,11 @@ pub(crate) fn describe_sqlx(error: &sqlx::Error) -> String {
         sqlx::Error::Database(database) => describe(database.as_ref()),
         other => other.to_string(),
     }
+}
+
+/// Whole seconds after which `wait` is over, at least one (RFC 9110, 10.2.3).
+pub fn seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1_000).max(1).try_into().unwrap_or(u64::MAX)
 }
 
 /// Names the error without its DETAIL, which quotes the row.

@@ -12,9 +12,11 @@
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`keys`] | what signs and seals: the key file, rotation | nothing of ours |
 //! | [`auth`] | from a credential to a viewer | kernel, error, keys |
+//! | [`mail`] | letters to people | error |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, audit, tenancy, keys |
+//! | [`limits`] | token buckets: what one may spend | kernel, error, keys, redis |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
-//! | [`seed`] | demo and bulk data, onboarding | kernel, auth, the tables through the owner role |
+//! | [`seed`] | demo and bulk data, onboarding, registered documents | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
 //! | [`app`] | the composition root | everything below `http` |
 //! | [`cli`] | the commands of the program | everything |
@@ -23,9 +25,10 @@
 //!
 //! # The way of a request
 //! `http` reads bounded bytes, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
-//! scans, parses and decides the document by the labels of the schema (`access`), the reduced document runs: `query.rs`,
-//! `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row level security. The answer gets a
-//! null and an error at each refused path, and leaves when `audit` says that what it shows is recorded.
+//! scans, parses and decides the document by the labels of the schema (`access`), `limits` charges what it may cost, the
+//! reduced document runs: `query.rs`, `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row
+//! level security. The answer gets a null and an error at each refused path, and leaves when `audit` says that what it shows
+//! is recorded.
 
 pub mod access;
 pub mod app;
@@ -40,6 +43,8 @@ pub mod graphql;
 pub mod http;
 pub mod kernel;
 pub mod keys;
+pub mod limits;
+pub mod mail;
 pub mod packages;
 pub mod redis;
 pub mod seed;

@@ -289,6 +289,7 @@ impl Server {
         KeyFile::new(&keys).read_or_init(Clock::system().now())?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_patient-logger"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--graphiql", "off", "--access-token-lifetime", "60"]);
+        command.args(["--viewer-cost-rate", "0", "--hospital-cost-rate", "0"]);
         command.arg("--database-url").arg(site.app_url()).arg("--keys-file").arg(keys);
         command.env_remove("DATABASE_OWNER_URL").envs(settings.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn()?;

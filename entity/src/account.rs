@@ -1,4 +1,4 @@
-//! A login. The server may read `id` and `email` only; the rest is behind the sign-in door.
+//! A login. The server may read `id`, `email` and `factor_since`; the rest is behind the sign-in door.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -17,6 +17,24 @@ pub struct Model {
     pub password_hash: String,
     /// The hospital whose administrator chose the password, until its owner does.
     pub password_chosen_by: Option<Uuid>,
+    /// Counts changes of the credentials, from 1.
+    pub credentials_version: i32,
+    /// Counts passwords, from 1.
+    pub password_version: i32,
+    /// The secret of the second factor, sealed.
+    pub factor_secret: Option<Vec<u8>>,
+    /// Since when the second factor is needed.
+    pub factor_since: Option<DateTime<Utc>>,
+    /// The time step of the last code that was accepted.
+    pub factor_step: Option<i64>,
+    /// SHA-256 of the recovery codes that are left.
+    pub recovery_hashes: Vec<Vec<u8>>,
+    /// SHA-256 of the token with which a new password can be chosen.
+    pub reset_hash: Option<Vec<u8>>,
+    /// When that was last asked for.
+    pub reset_requested_at: Option<DateTime<Utc>>,
+    /// When that token ends.
+    pub reset_expires_at: Option<DateTime<Utc>>,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
     /// When it last changed.

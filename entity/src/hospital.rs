@@ -17,6 +17,8 @@ pub struct Model {
     pub name: String,
     /// IANA time zone, such as `Europe/London`.
     pub time_zone: String,
+    /// Whether its staff need a second factor for anything but setting one up.
+    pub second_factor_required: bool,
     /// When the hospital was onboarded.
     pub created_at: DateTime<Utc>,
 }

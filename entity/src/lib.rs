@@ -7,6 +7,7 @@ pub mod account;
 pub mod document;
 pub mod hospital;
 pub mod idempotency_key;
+pub mod invitation;
 pub mod partner_key;
 pub mod patient;
 pub mod refresh_token;

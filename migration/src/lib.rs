@@ -22,6 +22,8 @@ mod m20261120_000004_task_logs;
 mod m20261120_000005_idempotency_keys;
 mod m20261120_000006_partner_keys;
 mod m20261120_000007_sessions;
+mod m20261120_000008_credentials;
+mod m20261120_000009_attempts;
 mod m20261120_000010_documents;
 mod m20261120_000011_audit;
 mod wall;
@@ -40,6 +42,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000005_idempotency_keys::Migration),
             Box::new(m20261120_000006_partner_keys::Migration),
             Box::new(m20261120_000007_sessions::Migration),
+            Box::new(m20261120_000008_credentials::Migration),
+            Box::new(m20261120_000009_attempts::Migration),
             Box::new(m20261120_000010_documents::Migration),
             Box::new(m20261120_000011_audit::Migration),
         ]

@@ -12,7 +12,8 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, TABLES).await?;
         run(manager, &wall::tenant_table("staff")).await?;
-        run(manager, &DOORS.replace("{CURRENT_HOSPITAL}", wall::CURRENT_HOSPITAL)).await
+        let doors = DOORS.replace("{SIGN_IN_DOOR}", SIGN_IN_DOOR).replace("{CURRENT_HOSPITAL}", wall::CURRENT_HOSPITAL);
+        run(manager, &doors).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -81,19 +82,7 @@ const DOORS: &str = "
     CREATE POLICY staff_door ON staff FOR SELECT TO patient_logger_door USING (true);
     CREATE POLICY accounts_door ON accounts TO patient_logger_door USING (true) WITH CHECK (true);
 
-    -- Sign-in: before it there is no hospital. One row per place of work; none for an unknown address.
-    CREATE FUNCTION sign_in_door(address text) RETURNS TABLE (
-        account_id uuid, password_hash text, staff_id uuid, role text,
-        hospital_id uuid, hospital_slug text, hospital_name text
-    ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-        SELECT a.id, a.password_hash, s.id, s.role, h.id, h.slug, h.name
-        FROM public.accounts a
-        LEFT JOIN (public.staff s JOIN public.hospitals h ON h.id = s.hospital_id)
-            ON s.account_id = a.id AND s.status = 'ACTIVE'
-            AND (a.password_chosen_by IS NULL OR a.password_chosen_by = s.hospital_id)
-        WHERE a.email = address
-        ORDER BY h.name, h.id
-    $$;
+    {SIGN_IN_DOOR}
 
     -- The account of an address, made if it is new. An account that exists keeps its password, and the caller cannot
     -- tell which of the two happened: whether somebody works elsewhere is not this hospital's to know.
@@ -122,4 +111,20 @@ const DOORS: &str = "
     ALTER FUNCTION sign_in_door(text) OWNER TO patient_logger_door;
     ALTER FUNCTION account_door(uuid, text, text) OWNER TO patient_logger_door;
     REVOKE CREATE ON SCHEMA public FROM patient_logger_door;
+";
+
+pub(crate) const SIGN_IN_DOOR: &str = "
+    -- Sign-in: before it there is no hospital. One row per place of work; none for an unknown address.
+    CREATE FUNCTION sign_in_door(address text) RETURNS TABLE (
+        account_id uuid, password_hash text, staff_id uuid, role text,
+        hospital_id uuid, hospital_slug text, hospital_name text
+    ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+        SELECT a.id, a.password_hash, s.id, s.role, h.id, h.slug, h.name
+        FROM public.accounts a
+        LEFT JOIN (public.staff s JOIN public.hospitals h ON h.id = s.hospital_id)
+            ON s.account_id = a.id AND s.status = 'ACTIVE'
+            AND (a.password_chosen_by IS NULL OR a.password_chosen_by = s.hospital_id)
+        WHERE a.email = address
+        ORDER BY h.name, h.id
+    $$;
 ";

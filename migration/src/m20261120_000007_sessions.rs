@@ -14,7 +14,10 @@ impl MigrationTrait for Migration {
         run(manager, TABLES).await?;
         run(manager, &wall::tenant_table("sessions")).await?;
         run(manager, &wall::tenant_table("refresh_tokens")).await?;
-        run(manager, &FUNCTIONS_AND_GRANTS.replace("{CURRENT_HOSPITAL}", wall::CURRENT_HOSPITAL)).await
+        let functions = FUNCTIONS_AND_GRANTS
+            .replace("{SESSION_STANDING}", SESSION_STANDING)
+            .replace("{CURRENT_HOSPITAL}", wall::CURRENT_HOSPITAL);
+        run(manager, &functions).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -76,20 +79,7 @@ const FUNCTIONS_AND_GRANTS: &str = "
     GRANT UPDATE (device, address, last_used_at, expires_at, revoked_at) ON sessions TO patient_logger_app;
     GRANT UPDATE (used_at, sealed_child) ON refresh_tokens TO patient_logger_app;
 
-    -- Whose a session is and in which role, now; nothing when it has ended or its owner was deactivated. It enters the
-    -- hospital itself, so that the question that every request asks is one statement and one round trip. The setting
-    -- ends with the statement's transaction. It has no power of its own: row security shows the caller what it shows.
-    CREATE FUNCTION session_standing(hospital uuid, session uuid, moment timestamptz)
-    RETURNS TABLE (staff_id uuid, role text, last_used_at timestamptz)
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN
-        PERFORM set_config('app.current_hospital_id', hospital::text, true), set_config('lock_timeout', '2s', true);
-        RETURN QUERY SELECT s.id, s.role, x.last_used_at
-            FROM public.sessions x JOIN public.staff s ON s.hospital_id = x.hospital_id AND s.id = x.staff_id
-            WHERE x.hospital_id = hospital AND x.id = session
-              AND x.revoked_at IS NULL AND x.expires_at > moment AND s.status = 'ACTIVE';
-    END
-    $$;
+    {SESSION_STANDING}
 
     -- Where else the owner of a session works. Only a session of the current hospital that is not revoked opens it, so it
     -- cannot be asked about a stranger; and it gives what sign_in_door would give for the same account.
@@ -117,4 +107,21 @@ const FUNCTIONS_AND_GRANTS: &str = "
     GRANT CREATE ON SCHEMA public TO patient_logger_door;
     ALTER FUNCTION context_door(uuid) OWNER TO patient_logger_door;
     REVOKE CREATE ON SCHEMA public FROM patient_logger_door;
+";
+
+pub(crate) const SESSION_STANDING: &str = "
+    -- Whose a session is and in which role, now; nothing when it has ended or its owner was deactivated. It enters the
+    -- hospital itself, so that the question that every request asks is one statement and one round trip. The setting
+    -- ends with the statement's transaction. It has no power of its own: row security shows the caller what it shows.
+    CREATE FUNCTION session_standing(hospital uuid, session uuid, moment timestamptz)
+    RETURNS TABLE (staff_id uuid, role text, last_used_at timestamptz)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+    BEGIN
+        PERFORM set_config('app.current_hospital_id', hospital::text, true), set_config('lock_timeout', '2s', true);
+        RETURN QUERY SELECT s.id, s.role, x.last_used_at
+            FROM public.sessions x JOIN public.staff s ON s.hospital_id = x.hospital_id AND s.id = x.staff_id
+            WHERE x.hospital_id = hospital AND x.id = session
+              AND x.revoked_at IS NULL AND x.expires_at > moment AND s.status = 'ACTIVE';
+    END
+    $$;
 ";

@@ -26,6 +26,7 @@ impl MigrationTrait for Migration {
             "DROP FUNCTION audit_hospitals();
              DROP FUNCTION audit_post(integer, integer);
              DROP FUNCTION audit_seal(integer, integer);
+             DROP FUNCTION audit_shape(text[], text[]);
              DROP FUNCTION audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[],
                  text[], text[], text[], uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]);
              DROP FUNCTION audit_partitions(timestamptz);
@@ -139,8 +140,8 @@ const GRANTS: &str = "
     ALTER TABLE audit_retired FORCE ROW LEVEL SECURITY;
     CREATE POLICY audit_retired_all ON audit_retired USING (true) WITH CHECK (true);
 
-    GRANT SELECT, INSERT ON audit_shapes TO patient_logger_app;
-    -- Events are written by audit_append alone.
+    GRANT SELECT ON audit_shapes TO patient_logger_app;
+    -- Shapes are written by audit_shape alone, and events by audit_append.
     GRANT SELECT ON audit_events TO patient_logger_app;
     GRANT SELECT ON audit_mentions, audit_seals, audit_state, audit_retired TO patient_logger_app;
 
@@ -192,6 +193,17 @@ const FUNCTIONS: &str = "
     ) RETURNS bytea LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT sha256('\\x00'::bytea || record_send(ROW(hospital_id, at, id, xid, request_id, actor_kind, actor_id,
             session_id, role, address, action, outcome, operation, shape_id, subject_id, row_count, patients, reason)))
+    $$;
+
+    -- Stores a shape. The id is computed here, so it is always that of the names: see `patient_logger::audit::Shape`.
+    CREATE FUNCTION audit_shape(fields text[], refused text[]) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+        INSERT INTO public.audit_shapes (id, fields, refused)
+        SELECT encode(substring(sha256(convert_to(
+            (SELECT coalesce(string_agg(f || chr(10), '' ORDER BY f COLLATE \"C\"), '') FROM unnest(fields) f) || chr(10) ||
+            (SELECT coalesce(string_agg(r || chr(10), '' ORDER BY r COLLATE \"C\"), '') FROM unnest(refused) r),
+            'UTF8')) FROM 1 FOR 16), 'hex')::uuid, fields, refused
+        ON CONFLICT DO NOTHING
     $$;
 
     -- The events of many requests, of any hospital, in one statement. It adds and tells nothing.
@@ -329,12 +341,12 @@ const FUNCTIONS: &str = "
 ";
 
 const OWNERS: &str = "
-    REVOKE ALL ON FUNCTION audit_partitions(timestamptz), audit_seal(integer, integer), audit_post(integer, integer), audit_hospitals(),
+    REVOKE ALL ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer), audit_post(integer, integer), audit_hospitals(),
         audit_leaf(uuid, timestamptz, uuid, bigint, uuid, text, uuid, uuid, text, text, text, text, text, uuid, uuid,
             integer, uuid[], text),
         audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[], text[], text[], text[],
             uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]) FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION audit_partitions(timestamptz), audit_seal(integer, integer), audit_post(integer, integer),
+    GRANT EXECUTE ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer), audit_post(integer, integer),
         audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[], text[], text[], text[],
             uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]) TO patient_logger_app, CURRENT_USER;
     GRANT EXECUTE ON FUNCTION audit_hospitals() TO CURRENT_USER;
@@ -343,6 +355,7 @@ const OWNERS: &str = "
 
     -- A new owner of a function must be able to create in its schema; for the length of this statement only.
     GRANT CREATE ON SCHEMA public TO patient_logger_door;
+    ALTER FUNCTION audit_shape(text[], text[]) OWNER TO patient_logger_door;
     ALTER FUNCTION audit_seal(integer, integer) OWNER TO patient_logger_door;
     ALTER FUNCTION audit_post(integer, integer) OWNER TO patient_logger_door;
     ALTER FUNCTION audit_hospitals() OWNER TO patient_logger_door;

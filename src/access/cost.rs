@@ -5,7 +5,7 @@ use async_graphql_value::Value as Literal;
 
 use super::{
     Limits, refusal,
-    table::{FieldDef, Kind, Table, TypeId},
+    table::{FieldDef, Kind, PRIVATE_TYPENAME, Table, TypeId},
 };
 
 /// Arguments whose value multiplies what is below their field.
@@ -60,6 +60,18 @@ pub(super) fn multiplier(
         Some(largest) => *largest,
         None if sizes.is_empty() && !connection => 1,
         None => default,
+    }
+}
+
+/// How many fields an answer holds, before refused ones are put back into it: what the document has cost after all.
+pub fn fields_of(answer: &Value) -> u64 {
+    match answer {
+        Value::Object(fields) => {
+            let asked = fields.iter().filter(|(name, _)| *name != PRIVATE_TYPENAME);
+            asked.map(|(_, value)| 1 + fields_of(value)).sum()
+        }
+        Value::List(items) => items.iter().map(fields_of).sum(),
+        _ => 0,
     }
 }
 

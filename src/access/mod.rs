@@ -50,6 +50,7 @@ mod walk;
 use async_graphql::{ServerError, Variables, parser::types::ExecutableDocument};
 
 pub use bits::Permissions;
+pub use cost::fields_of;
 pub use explain::ExplainedField;
 pub(crate) use facts::{Chosen, Facts};
 pub use plan::Plan;

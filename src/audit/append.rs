@@ -70,8 +70,7 @@ pub(crate) async fn append(
         sqlx::query("SELECT audit_partitions($1)").bind(time).execute(&mut *connection).await?;
     }
     for shape in shapes {
-        sqlx::query("INSERT INTO audit_shapes (id, fields, refused) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(shape.id())
+        sqlx::query("SELECT audit_shape($1, $2)")
             .bind(shape.fields())
             .bind(shape.refused())
             .execute(&mut *connection)

@@ -71,7 +71,7 @@ pub struct Ending {
     pub failed_roots: usize,
 }
 
-/// The trail of a request of somebody who is signed in.
+/// What a request of somebody who is signed in has seen and done.
 #[derive(Debug)]
 pub struct Witness {
     request: RequestContext,
@@ -156,7 +156,7 @@ impl RequestContext {
 }
 
 impl Witness {
-    /// The trail of a viewer's request.
+    /// The witness of a viewer's request.
     pub fn new(viewer: &Viewer, request: RequestContext) -> Self {
         Self { request, who: Who::viewer(viewer), state: Mutex::default() }
     }
@@ -172,7 +172,7 @@ impl Witness {
         self.state().seen.push(Seen { patient: patient.0, record: Some((record, version)) });
     }
 
-    /// Notes that the request asks about a patient by name of the id, whatever it finds: a count tells something too.
+    /// Notes that the request asks about the patient of this id, whatever it finds: a count tells something too.
     pub fn asked_about(&self, patient: PatientId) {
         self.state().seen.push(Seen { patient: patient.0, record: None });
     }
@@ -275,14 +275,13 @@ impl Witness {
         let mut event = self.request.event(at, self.who, action, outcome);
         event.subject_id = state.act.subject;
         event.reason.clone_from(&state.act.reason);
-        let mut patients: Vec<&[Seen]> = seen.chunk_by(|one, other| one.patient == other.patient).collect();
-        let first = patients.drain(..patients.len().min(PATIENTS)).collect::<Vec<_>>();
-        let mut events = vec![with_patients(event, &first)];
-        for more in patients.chunks(PATIENTS) {
-            let event = Event { id: event_id(at), ..events[0].clone() };
-            events.push(with_patients(event, more));
+        let patients: Vec<&[Seen]> = seen.chunk_by(|one, other| one.patient == other.patient).collect();
+        let mut parts: Vec<&[&[Seen]]> = patients.chunks(PATIENTS).collect();
+        if parts.is_empty() {
+            parts.push(&[]);
         }
-        events
+        let with = |part| with_patients(Event { id: event_id(at), ..event.clone() }, part);
+        parts.into_iter().map(with).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

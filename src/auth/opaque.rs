@@ -30,11 +30,7 @@ impl Opaque {
 
     /// Reads one as it is sent; `None` when it is none of this kind.
     pub(super) fn parse(prefix: &str, text: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
-        let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
-        if checksum(body) != sum {
-            return None;
-        }
+        let body = decode(prefix, text)?;
         let (hospital, rest) = body.split_first_chunk::<16>()?;
         let (id, secret) = rest.split_first_chunk::<16>()?;
         Some(Self {
@@ -46,9 +42,7 @@ impl Opaque {
 
     /// The text to send.
     pub(super) fn reveal(&self, prefix: &str) -> String {
-        let body = [self.hospital_id.0.as_bytes(), self.id.as_bytes(), &self.secret[..]].concat();
-        let sum = checksum(&body);
-        format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode([body, sum].concat()))
+        encode(prefix, &[self.hospital_id.0.as_bytes(), self.id.as_bytes(), &self.secret[..]].concat())
     }
 
     /// What is stored of it. The secret has 256 random bits, so a fast hash is enough (OWASP ASVS 5.0, 11.4.2 asks for a
@@ -56,6 +50,18 @@ impl Opaque {
     pub(super) fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(self.secret).into()
     }
+}
+
+/// Prefix, body and checksum as one text.
+pub(super) fn encode(prefix: &str, body: &[u8]) -> String {
+    format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode([body, &checksum(body)].concat()))
+}
+
+/// The body of a text that [`encode`] made.
+pub(super) fn decode(prefix: &str, text: &str) -> Option<Vec<u8>> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(prefix)?).ok()?;
+    let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+    (checksum(body) == sum).then(|| body.to_vec())
 }
 
 fn checksum(body: &[u8]) -> Vec<u8> {

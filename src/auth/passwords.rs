@@ -1,65 +1,131 @@
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::error::{AppError, ErrorCode};
+use super::workers::{Place, Workers};
+use crate::error::AppError;
 
-/// Most computations at a time: each takes a core for about 27 ms and 19 MiB of memory.
-const SLOTS: usize = 2;
-/// How long a sign-in waits for a slot before it is told to come back.
-const WAIT: Duration = Duration::from_secs(2);
-/// Fewest characters of a password (OWASP ASVS 5.0, 6.2.1, for a password without a second factor).
+/// Fewest characters of a password that is all there is (NIST SP 800-63B-4, 3.1.1.2).
 const MIN_LENGTH: usize = 15;
+/// Fewest characters of a password beside a second factor (the same; OWASP ASVS 5.0, 6.2.1).
+const MIN_LENGTH_BESIDE_FACTOR: usize = 8;
 /// Most characters of a password (OWASP ASVS 5.0, 6.2.9).
 const MAX_LENGTH: usize = 128;
+
+/// Shortest word of somebody's own that counts as one.
+const OWN_WORD: usize = 3;
+/// Fewest letters and digits that a password has beside such words. A year of birth is not enough.
+const OF_ITS_OWN: usize = 5;
+/// Most of these words: somebody may work in many hospitals.
+const MOST_WORDS: usize = 50;
 
 /// Hashes and verifies passwords with argon2id.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    slots: Arc<Semaphore>,
+    workers: Workers,
     /// A hash that no password has, verified for unknown accounts so that they take as long as known ones.
+    decoy: Arc<str>,
+}
+
+/// What a password is chosen for.
+#[derive(Clone, Debug, Default)]
+pub struct PasswordRule {
+    /// Whether a second factor is asked for as well.
+    pub beside_factor: bool,
+    /// What somebody who knows its owner would try: name, address, hospital.
+    pub words: Vec<String>,
+}
+
+/// The right to have one password verified; see [`Passwords::turn`].
+pub struct Turn {
+    place: Place,
     decoy: Arc<str>,
 }
 
 /// Why a password cannot be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordProblem {
-    /// Fewer than 15 characters.
-    TooShort,
+    /// Fewer characters than this.
+    TooShort(usize),
     /// More than 128 characters.
     TooLong,
     /// A control character.
     Forbidden,
+    /// Among the first that somebody who guesses would try.
+    Guessable,
+}
+
+impl PasswordRule {
+    fn min_length(&self) -> usize {
+        if self.beside_factor { MIN_LENGTH_BESIDE_FACTOR } else { MIN_LENGTH }
+    }
+
+    /// The words in lower case, whole and taken apart, the longest first.
+    fn guesses(&self) -> Vec<String> {
+        let parts = self.words.iter().flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
+        let words = self.words.iter().map(String::as_str).chain(parts).map(str::to_lowercase);
+        let mut words: Vec<String> = words.filter(|word| word.chars().count() >= OWN_WORD).take(MOST_WORDS).collect();
+        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        words
+    }
+}
+
+impl PasswordProblem {
+    /// What is wrong with `name`, and what to do.
+    pub fn message(self, name: &str) -> String {
+        match self {
+            Self::TooShort(length) => format!("{name} must have at least {length} characters."),
+            Self::TooLong => format!("{name} may have at most {MAX_LENGTH} characters."),
+            Self::Forbidden => format!("{name} has control characters."),
+            Self::Guessable => format!(
+                "{name} is easy to guess: it is a common one, repeats itself, or is made of the person's name, address or \
+                 hospital. Take several words that have nothing to do with each other."
+            ),
+        }
+    }
 }
 
 impl Passwords {
     /// Makes the hasher.
     ///
     /// # Panics
-    /// Never: the parameters are constants within argon2's bounds.
+    /// When the system gives no threads.
     pub fn new() -> Self {
         let decoy = hash_now("no account has this password").expect("argon2 takes these constants");
-        Self { slots: Arc::new(Semaphore::new(SLOTS)), decoy: decoy.into() }
+        Self { workers: Workers::start(), decoy: decoy.into() }
     }
 
-    /// Whether a password may be chosen. Any characters, no rules of composition (NIST SP 800-63B, 5.1.1.2).
+    /// Whether a password may be chosen. Any characters, no rules of composition, but none that is easy to guess (NIST SP
+    /// 800-63B-4, 3.1.1.2; OWASP ASVS 5.0, 6.2). The inner result says what is wrong with it.
     ///
     /// # Errors
-    /// Says what is wrong with it.
-    pub fn check(password: &str) -> Result<(), PasswordProblem> {
+    /// When the server is too busy.
+    pub async fn check(&self, password: &str, rule: PasswordRule) -> Result<Result<(), PasswordProblem>, AppError> {
         if password.chars().any(char::is_control) {
-            return Err(PasswordProblem::Forbidden);
+            return Ok(Err(PasswordProblem::Forbidden));
         }
-        match normal(password).chars().count() {
-            ..MIN_LENGTH => Err(PasswordProblem::TooShort),
-            MIN_LENGTH..=MAX_LENGTH => Ok(()),
-            _ => Err(PasswordProblem::TooLong),
+        let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
+        let length = password.chars().count();
+        if length < rule.min_length() {
+            return Ok(Err(PasswordProblem::TooShort(rule.min_length())));
         }
+        if length > MAX_LENGTH {
+            return Ok(Err(PasswordProblem::TooLong));
+        }
+        // The estimate takes milliseconds, so it has its turn where the hashes have theirs.
+        let guessable = self.workers.run(move || is_guessable(&password, &rule)).await?;
+        Ok(if guessable { Err(PasswordProblem::Guessable) } else { Ok(()) })
+    }
+
+    /// Whether a right password should be hashed again, because this hash is weaker than a new one would be.
+    pub fn is_outdated(hash: &str) -> bool {
+        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        let params = PasswordHash::new(hash).ok().and_then(|hash| Params::try_from(&hash).ok());
+        params.is_none_or(|params| cost(&params) != cost(hasher().params()))
     }
 
     /// The hash to store, as a PHC string.
@@ -68,39 +134,33 @@ impl Passwords {
     /// When the server is too busy.
     pub async fn hash(&self, password: &str) -> Result<String, AppError> {
         let password = normal(password);
-        self.compute(move || hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
+        self.workers.run(move || hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
     }
 
+    /// A turn to verify a password, to be asked for before anything that costs: who is refused has cost nothing.
+    ///
+    /// # Errors
+    /// At once, when the server is too busy.
+    pub fn turn(&self) -> Result<Turn, AppError> {
+        Ok(Turn { place: self.workers.place()?, decoy: self.decoy.clone() })
+    }
+}
+
+impl Turn {
     /// Whether `password` is the one behind `hash`. Without a hash it takes as long and says no.
     ///
     /// # Errors
-    /// When the server is too busy.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, AppError> {
+    /// When the work fails.
+    pub async fn verify(self, password: &str, hash: Option<&str>) -> Result<bool, AppError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.decoy).to_owned();
         // A longer text cannot be anybody's password; what is left of it takes as long as any other. It is cut where
         // `check` counts: after composing, or accents typed apart would cost a password its end.
         let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
-        let matches = self
-            .compute(move || {
-                PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
-            })
-            .await?;
-        Ok(matches && known)
-    }
-
-    async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
-        let busy = || {
-            AppError::public(ErrorCode::Unavailable, "Too many people sign in just now. Try again in a few seconds.")
+        let verify = move || {
+            PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
         };
-        let slot = tokio::time::timeout(WAIT, self.slots.clone().acquire_owned()).await.map_err(|_| busy())?;
-        let slot = slot.map_err(|_| busy())?;
-        let computed = tokio::task::spawn_blocking(move || {
-            let result = work();
-            drop(slot);
-            result
-        });
-        computed.await.map_err(|error| AppError::internal(error.to_string()))
+        Ok(self.place.run(verify).await? && known)
     }
 }
 
@@ -120,8 +180,58 @@ fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
     Ok(hasher().hash_password(password.as_bytes())?.to_string())
 }
 
+/// Fewer than 10^8 guesses as `zxcvbn` counts, beside a second factor 10^6; or hardly more than words that belong to its
+/// owner.
+fn is_guessable(password: &str, rule: &PasswordRule) -> bool {
+    // Eight characters at random are 10^8 by that count.
+    let enough = if rule.beside_factor { zxcvbn::Score::Two } else { zxcvbn::Score::Three };
+    let words = rule.guesses();
+    let rest = words.iter().fold(password.to_lowercase(), |rest, word| rest.replace(word, ""));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    rest.chars().filter(|c| c.is_alphanumeric()).count() < OF_ITS_OWN
+        || zxcvbn::zxcvbn(password, &words).score() < enough
+}
+
 /// The same password typed on another keyboard is the same password (NIST SP 800-63B asks for NFKC or NFKD; NFC keeps
 /// what a person sees).
 fn normal(password: &str) -> String {
     password.nfc().collect()
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Turn")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_easy_to_guess_is_known() {
+        let rule = PasswordRule {
+            beside_factor: false,
+            words: vec!["Nora Nurse".into(), "nora@nurses.example".into(), "Riverside General Hospital".into()],
+        };
+        for (password, expected) in [
+            ("passwordpassword", true),
+            ("123456789012345", true),
+            ("qwertyuiopasdfghjkl", true),
+            ("aaaaaaaaaaaaaaaaaaaa", true),
+            ("iloveyouiloveyou", true),
+            ("Riverside General Hospital", true),
+            ("riversidegeneralhospital", true),
+            ("Riverside General Hospital 1", true),
+            ("nora@nurses.example", true),
+            ("NoraNurse NoraNurse", true),
+            ("correct horse battery", false),
+            ("a password for tests", false),
+            ("the kettle sings at dawn", false),
+            ("Nora hums in the laundry", false),
+            ("мой дядя самых честных правил", false),
+        ] {
+            assert_eq!(is_guessable(password, &rule), expected, "{password}");
+        }
+    }
 }

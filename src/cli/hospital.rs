@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use clap::{Args, Subcommand};
 
 use super::{CliError, runtime};
-use crate::auth::{PasswordProblem, Passwords};
+use crate::auth::{PasswordRule, Passwords};
 use crate::config::StoreSettings;
 use crate::database::{self, Direction, Store};
 use crate::kernel::Clock;
@@ -47,13 +47,12 @@ pub(super) fn run(command: &HospitalCommand) -> Result<(), CliError> {
         Some(password) => password.clone(),
         None => read_password()?,
     };
-    Passwords::check(&password).map_err(|problem| {
-        CliError::Other(match problem {
-            PasswordProblem::TooShort => "the password must have at least 15 characters".into(),
-            PasswordProblem::TooLong => "the password may have at most 128 characters".into(),
-            PasswordProblem::Forbidden => "the password has control characters".into(),
-        })
-    })?;
+    let words = vec![args.name.clone(), args.admin_name.clone(), args.admin_email.clone()];
+    let rule = PasswordRule { beside_factor: false, words };
+    let passwords = Passwords::new();
+    runtime()?
+        .block_on(passwords.check(&password, rule))?
+        .map_err(|problem| CliError::Other(problem.message("the password").trim_end_matches('.').to_owned()))?;
     let store = Store::open(&args.store)?;
     let onboarded = runtime()?.block_on(async {
         database::migrate(store.owner_url()?, Direction::Up).await?;
@@ -63,7 +62,7 @@ pub(super) fn run(command: &HospitalCommand) -> Result<(), CliError> {
             time_zone: args.time_zone.clone(),
             admin_name: args.admin_name.clone(),
             admin_email: args.admin_email.clone(),
-            password_hash: Passwords::new().hash(&password).await?,
+            password_hash: passwords.hash(&password).await?,
         };
         Ok::<_, CliError>(seed::create_hospital(store.owner_url()?, &new, Clock::system().now()).await?)
     })?;

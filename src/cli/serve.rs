@@ -19,9 +19,14 @@ use crate::http::graphiql::{Demo, Graphiql, Persona};
 use crate::http::{self, HttpState, Limits};
 use crate::kernel::Clock;
 use crate::keys::{KeyFile, Keys};
+use crate::limits::CostRates;
+use crate::mail::Mailer;
 use crate::redis::Redis;
 use crate::seed::{self, DEMO_PARTNER_HOSPITAL, DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson};
 use crate::tenancy::Database;
+
+/// How long the server waits for letters that are in the queue when it is told to stop.
+const LAST_LETTERS: Duration = Duration::from_secs(5);
 
 pub(super) fn run(settings: &ServeSettings) -> Result<(), CliError> {
     let embedded = settings.store.database_url.is_none();
@@ -66,6 +71,23 @@ fn key_file(settings: &ServeSettings) -> Result<KeyFile, CliError> {
     }
 }
 
+/// How letters are sent. Only the private PostgreSQL has them in the terminal: elsewhere that is a log that others read.
+fn mailer(settings: &ServeSettings) -> Result<Mailer, CliError> {
+    let other = |text: String| CliError::Other(text);
+    match settings.mail.smtp().map_err(|error| other(error.to_owned()))? {
+        Some((smtp, links)) => Mailer::smtp(&smtp, links).map_err(|error| other(error.to_string())),
+        None if settings.store.database_url.is_some() => {
+            tracing::warn!("SMTP_URL is not set: nobody can be invited or choose a new password by letter");
+            Ok(Mailer::none())
+        }
+        None => {
+            let own = || format!("http://{}", settings.listen).parse::<url::Url>();
+            let links = settings.mail.public_url.clone().map_or_else(own, Ok);
+            Ok(Mailer::terminal(links.map_err(|error| other(format!("LISTEN: {error}")))?))
+        }
+    }
+}
+
 async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<(), CliError> {
     let clock = Clock::system();
     let stop = stop_signal()?;
@@ -81,6 +103,7 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
         tracing::warn!("AUDIT_READS=off: nobody will know who read what");
         database = database.without_audit_of_reads();
     }
+    let mailer = mailer(settings)?;
     let lifetimes = Lifetimes {
         access_token: Duration::from_secs(settings.access_token_lifetime * 60),
         idle: Duration::from_secs(settings.session_idle_minutes * 60),
@@ -88,7 +111,9 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     let keeper = database.keep_audit_trail(clock.clone());
     let redis = settings.redis_url.as_deref().map(Redis::open).transpose();
     let redis = redis.map_err(|error| CliError::Other(error.to_string()))?;
-    let options = AppOptions { redis, documents: documents_mode(settings), introspection: introspection(settings) };
+    let cost_rates = CostRates { viewer: settings.viewer_cost_rate, hospital: settings.hospital_cost_rate };
+    let (documents, introspection) = (documents_mode(settings), introspection(settings));
+    let options = AppOptions { redis, cost_rates, documents, introspection, mailer: mailer.clone() };
     let app = Arc::new(App::new(database.clone(), keys, lifetimes, clock, options)?);
     documents::refresh(&database, &app.persisted).await.map_err(AppError::from)?;
     tokio::spawn(documents::follow(database.clone(), app.persisted.clone()));
@@ -109,9 +134,12 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
         connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
         drain: Duration::from_secs(settings.shutdown_timeout),
     };
-    greet(&format!("http://{address}"), state.graphiql.is_some(), demo.as_ref());
+    let registered_only = settings.documents == ServedDocuments::Registered;
+    greet(&format!("http://{address}"), state.graphiql.is_some(), registered_only, demo.as_ref());
     http::serve(listener, state, limits, stop).await;
     keeper.stop().await;
+    // Who was promised a letter should get it; but a mail server that hangs must not keep the program.
+    let _ = tokio::time::timeout(LAST_LETTERS, mailer.flush()).await;
     database.close().await;
     Ok(())
 }
@@ -176,10 +204,13 @@ fn stop_signal() -> Result<impl Future<Output = ()>, CliError> {
     })
 }
 
-fn greet(address: &str, graphiql: bool, demo: Option<&Demo>) {
+fn greet(address: &str, graphiql: bool, registered_only: bool, demo: Option<&Demo>) {
     println!("\nPatient Logger serves {address}/graphql");
     if graphiql {
         println!("\n  Explore    {address}/graphiql");
+    }
+    if registered_only {
+        println!("\n  Only registered documents are served (DOCUMENTS=registered), so GraphiQL is off.");
     }
     if let Some(demo) = demo {
         println!("\n  Sign in    password {}", demo.password);

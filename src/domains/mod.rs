@@ -21,6 +21,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, MergedObject, Request, Sch
 
 use crate::tenancy::HospitalScope;
 
+pub mod attempts;
 pub mod documents;
 mod idempotency_keys;
 mod node;
@@ -45,7 +46,10 @@ macro_rules! domains {
     };
 }
 
-domains! { access, accounts, audit, hospitals, partner_keys, patients, sessions, staff, task_logs }
+domains! {
+    access, accounts, audit, hospitals, invitations, partner_keys, passwords, patients, second_factors, sessions, staff,
+    task_logs,
+}
 
 /// The schema of the API.
 pub type ApiSchema = Schema<Query, Mutation, EmptySubscription>;

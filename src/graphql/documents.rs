@@ -40,13 +40,12 @@ pub struct Documents {
     scan: ScanLimits,
     limits: Limits,
     parsed: Cache<Arc<str>, Arc<Parsed>, Weigh>,
-    plans: Cache<(u64, u64), Arc<Prepared>, Weigh>,
+    plans: Cache<(u64, u64), Arc<Decided>, Weigh>,
     ids: AtomicU64,
     places: std::hash::RandomState,
 }
 
-/// Who may ask `__schema` and `__type`. What a document may hold shows in its answers to anybody; this keeps the list of it
-/// from strangers (OWASP ASVS 5.0, 4.3.2).
+/// Who may ask `__schema` and `__type`: strangers need no list of what there is (OWASP ASVS 5.0, 4.3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Introspection {
     /// Everybody, signed in or not.
@@ -65,7 +64,7 @@ struct Parsed {
 
 /// A decided document, and what the audit trail says of it.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct Decided {
     /// What runs.
     pub plan: Plan,
     /// Which fields it asks for.
@@ -73,7 +72,7 @@ pub struct Prepared {
     key: Key,
 }
 
-impl Deref for Prepared {
+impl Deref for Decided {
     type Target = Plan;
 
     fn deref(&self) -> &Plan {
@@ -98,9 +97,9 @@ impl Weighter<Arc<str>, Arc<Parsed>> for Weigh {
     }
 }
 
-impl Weighter<(u64, u64), Arc<Prepared>> for Weigh {
-    fn weight(&self, _place: &(u64, u64), prepared: &Arc<Prepared>) -> u64 {
-        prepared.plan.weight() + prepared.shape.weight() + size_of_val(&*prepared.key.steering) as u64
+impl Weighter<(u64, u64), Arc<Decided>> for Weigh {
+    fn weight(&self, _place: &(u64, u64), decided: &Arc<Decided>) -> u64 {
+        decided.plan.weight() + decided.shape.weight() + size_of_val(&*decided.key.steering) as u64
     }
 }
 
@@ -140,7 +139,7 @@ impl Documents {
         operation_name: Option<&str>,
         variables: &Variables,
         caller: &Caller,
-    ) -> Result<Arc<Prepared>, ServerError> {
+    ) -> Result<Arc<Decided>, ServerError> {
         access::check_variables(variables, &self.limits)?;
         let parsed = self.parsed(text)?;
         let chosen = parsed.facts.choose(&parsed.document, operation_name)?;
@@ -155,9 +154,9 @@ impl Documents {
         let plan = self.access.plan(chosen, variables, caller, &self.limits)?;
         let refused = plan.refused().map(|refusal| refusal.coordinate.clone());
         let shape = Arc::new(Shape::new(plan.coordinates().iter().cloned(), refused));
-        let prepared = Arc::new(Prepared { plan, shape, key });
-        self.plans.insert(place, Arc::clone(&prepared));
-        Ok(prepared)
+        let decided = Arc::new(Decided { plan, shape, key });
+        self.plans.insert(place, Arc::clone(&decided));
+        Ok(decided)
     }
 
     /// The names of a document's operations.

@@ -112,10 +112,11 @@ impl Explainer {
         let mut faults = Vec::new();
         for name in &names {
             match self.documents.prepare(document, name.as_deref(), &Variables::default(), &caller) {
-                Ok(plan) => match plan.request(Variables::default()) {
-                    Some(request) => faults.extend((self.validate)(request).await),
-                    None => {}
-                },
+                Ok(plan) => {
+                    if let Some(request) = plan.request(Variables::default()) {
+                        faults.extend((self.validate)(request).await);
+                    }
+                }
                 Err(error) => faults.push(error),
             }
         }

@@ -18,7 +18,7 @@ mod user_error;
 pub(crate) use connection::connection;
 pub use connection::{PageInfo, TotalCount};
 pub use cursor::Cursors;
-pub use documents::{Documents, Introspection, Prepared};
+pub use documents::{Decided, Documents, Introspection};
 pub use explainer::{DryRun, Explainer, Explanation, Question};
 pub use input::{OrderDirection, ids, search_words, unless_null, wants, wants_in_nodes, wants_page};
 pub use page::PageArgs;

@@ -52,8 +52,16 @@ pub enum UserErrorCode {
     Deactivated,
     /// This idempotency key was used with another input.
     IdempotencyKeyReused,
-    /// E-mail address and password do not match, or the account may not sign in there.
+    /// A password that is common, or made of what others know about its owner.
+    Guessable,
+    /// The e-mail address, the password or the code is wrong, or the account may not sign in there.
     InvalidCredentials,
+    /// The token from a letter is none, was used before, or has ended. Ask for another letter.
+    InvalidToken,
+    /// You have no second factor, or have not begun to set one up.
+    SecondFactorMissing,
+    /// Your account has a second factor already.
+    SecondFactorEnrolled,
     /// The session has ended, or the refresh token is not its own or was used before. Sign in again.
     InvalidSession,
 }
@@ -135,6 +143,11 @@ impl Check {
     /// Notes an error.
     pub fn refuse(&mut self, code: UserErrorCode, field: &str, message: impl Into<String>) {
         self.0.push(UserError::new(code, &[field], message));
+    }
+
+    /// Notes an error that was found elsewhere.
+    pub fn add(&mut self, error: UserError) {
+        self.0.push(error);
     }
 
     /// A text cleaned by `clean` (see [`crate::kernel::text`]); empty when it is refused.

@@ -1,40 +1,42 @@
 //! `POST /graphql`: GraphQL over HTTP.
 //!
-//! A request is read within bounds, then its credential turned into a viewer, its document decided, and only then run. It runs
-//! in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
+//! A request is read within bounds, then its credential turned into a viewer, its document decided and paid for, and only then
+//! run. It runs in a task of its own: a client that hangs up cannot stop it halfway, which would leave a database connection in an
 //! unknown state.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Response as GraphqlResponse, ServerError, Value, Variables};
+use async_graphql::{Response as GraphqlResponse, Variables};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::json;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use super::accept::MediaType;
+use super::answer::{Answer, set_code};
 use super::ending::ending;
-use super::{HttpState, PeerAddress, RequestId, client, plain};
-use crate::access::{UNAUTHENTICATED, VALIDATION_FAILED};
+use super::{HttpState, PeerAddress, RequestId, client, origin, plain};
+use crate::access::{UNAUTHENTICATED, VALIDATION_FAILED, fields_of};
 use crate::app::App;
 use crate::audit::{Ending, Receipt, RequestContext};
 use crate::auth::PartnerKey;
 use crate::domains;
-use crate::domains::documents::DocumentHash;
+use crate::domains::documents::{DocumentHash, FoundDocument};
 use crate::error::{AppError, ErrorCode};
-use crate::graphql::Prepared;
+use crate::graphql::Decided;
 use crate::kernel::{Client, Viewer};
+use crate::limits::Charge;
 use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Faults of one document that are told; the library finds one for each of four hundred equal arguments.
+const FAULTS_TOLD: usize = 20;
 
 /// What a client sends. Other members are ignored, as the specification asks.
 #[derive(Deserialize)]
@@ -47,10 +49,13 @@ struct Params {
 }
 
 /// What this server knows of the extensions of a request.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Extensions {
     #[serde(rename = "persistedQuery")]
     persisted_query: Option<PersistedQuery>,
+    /// Whether the answer is to tell in `extensions.cost` what it cost.
+    #[serde(default)]
+    cost: bool,
 }
 
 /// A document by its hash, as clients of automatic persisted queries send it.
@@ -61,12 +66,12 @@ struct PersistedQuery {
     sha256_hash: String,
 }
 
-/// What a request comes to.
-enum Answer {
-    /// Nothing ran: the status that says so, and why. The answer has no `data` then.
-    Refused(StatusCode, Vec<ServerError>),
-    /// The document ran, all of it or what the viewer may read of it.
-    Ran(Box<GraphqlResponse>),
+/// A request that may run as soon as it is paid for.
+struct Prepared {
+    document: FoundDocument,
+    plan: Arc<Decided>,
+    variables: Variables,
+    shows_cost: bool,
 }
 
 pub(super) async fn handle(
@@ -79,6 +84,10 @@ pub(super) async fn handle(
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "Send GraphQL requests with POST.\n");
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         return response;
+    }
+    if origin::is_foreign(request.headers(), &state.cors_origins) {
+        let text = "Pages of this origin may not call the API. CORS_ORIGINS lists those that may.\n";
+        return plain(StatusCode::FORBIDDEN, text);
     }
     let Some(media) = MediaType::wanted(request.headers()) else {
         return plain(StatusCode::NOT_ACCEPTABLE, "Accept application/graphql-response+json or application/json.\n");
@@ -100,15 +109,22 @@ pub(super) async fn handle(
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),
     };
-    let (answer, receipt) = match params(&body) {
-        Ok(params) => execute(&state, viewer, context, params).await,
-        Err(message) => unrecorded(refused(StatusCode::BAD_REQUEST, ErrorCode::BadUserInput.as_str(), message)),
+    let prepared = prepare(&state.app, viewer.as_ref(), &context, &body).await;
+    // What cannot run has cost something too.
+    let cost = prepared.as_ref().map_or(1, |prepared| prepared.plan.cost());
+    let charge = match state.app.cost_limits.charge(viewer.as_ref(), &context.client, cost).await {
+        Ok(charge) => charge,
+        Err(error) => return Answer::refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id),
+    };
+    let (answer, receipt) = match prepared {
+        Ok(prepared) => execute(&state, viewer, context, prepared, charge).await,
+        Err(refusal) => refusal,
     };
     // Written while its events are.
     let written = answer.write(media, id);
     match receipt.durable().await {
         Ok(()) => written,
-        Err(error) => unavailable(&error).write(media, id),
+        Err(error) => Answer::refused_by(StatusCode::SERVICE_UNAVAILABLE, &error).write(media, id),
     }
 }
 
@@ -135,11 +151,11 @@ async fn viewer(app: &App, headers: &HeaderMap, context: &RequestContext) -> Res
     };
     let viewer = held.map_err(|error| {
         tracing::error!(?error, "a credential could not be looked up");
-        unavailable(&error)
+        Answer::refused_by(StatusCode::SERVICE_UNAVAILABLE, &error)
     })?;
     viewer.map(Some).ok_or_else(|| {
         let message = "The access token or partner key is not valid, or no longer. Sign in again.";
-        refused(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
+        Answer::refused(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, message)
     })
 }
 
@@ -151,18 +167,18 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Response> {
     }
 }
 
-fn params(body: &[u8]) -> Result<Params, String> {
+fn params(body: &[u8]) -> Result<Params, AppError> {
     if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err("Batches are not supported: send one request at a time.".into());
+        return Err(AppError::bad_input("Batches are not supported: send one request at a time."));
     }
     serde_json::from_slice(body).map_err(|error| {
         // serde quotes what it found, which may be a patient's; the place is enough.
         let wrong = if error.is_data() { "is not a GraphQL request" } else { "is not JSON" };
-        format!(
+        AppError::bad_input(format!(
             "The body {wrong} (line {}, column {}). Send {{\"query\": \"…\", \"variables\": {{…}}, \"operationName\": \"…\"}}.",
             error.line(),
             error.column()
-        )
+        ))
     })
 }
 
@@ -174,58 +190,49 @@ fn hash(sent: Option<PersistedQuery>) -> Result<Option<DocumentHash>, AppError> 
     hash.map(Some).ok_or_else(|| AppError::bad_input(message))
 }
 
+/// Reads, finds and decides a document. Nothing runs yet.
+async fn prepare(
+    app: &App,
+    viewer: Option<&Viewer>,
+    context: &RequestContext,
+    body: &[u8],
+) -> Result<Prepared, (Answer, Receipt)> {
+    let bad_request = |error: AppError| unrecorded(Answer::refused_by(StatusCode::BAD_REQUEST, &error));
+    let Params { query, operation_name, variables, extensions } = params(body).map_err(bad_request)?;
+    let Extensions { persisted_query, cost: shows_cost } = extensions.unwrap_or_default();
+    let hash = hash(persisted_query).map_err(bad_request)?;
+    let document = app.persisted.find(query, hash).await.map_err(bad_request)?;
+    let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
+    let plan = app.documents.prepare(&document.text, operation_name.as_deref(), &variables, &app.caller(viewer));
+    let plan = plan.map_err(|error| unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, vec![error])))?;
+    if plan.operation() == OperationType::Mutation
+        && let Some(viewer) = viewer.filter(|viewer| viewer.only_reads())
+    {
+        let ending = Ending { is_mutation: true, asks: true, ..Ending::default() };
+        let receipt = scope(app, viewer.clone(), &of_plan(context, &plan)).leave_events(ending);
+        return Err((Answer::refused_by(StatusCode::FORBIDDEN, &AppError::only_reads()), receipt));
+    }
+    Ok(Prepared { document, plan, variables, shows_cost })
+}
+
 async fn execute(
     state: &HttpState,
     viewer: Option<Viewer>,
     context: RequestContext,
-    params: Params,
+    prepared: Prepared,
+    charge: Charge,
 ) -> (Answer, Receipt) {
-    let app = &state.app;
-    let Params { query, operation_name, variables, extensions } = params;
-    let found = match hash(extensions.and_then(|extensions| extensions.persisted_query)) {
-        Ok(hash) => app.persisted.find(query, hash).await,
-        Err(error) => Err(error),
-    };
-    let document = match found {
-        Ok(document) => document,
-        Err(error) => {
-            return unrecorded(refused(StatusCode::BAD_REQUEST, error.code().as_str(), error.message()));
-        }
-    };
-    let variables = variables.map_or_else(Variables::default, |map| Variables::from_json(map.into()));
-    let caller = app.caller(viewer.as_ref());
-    let plan = match app.documents.prepare(&document.text, operation_name.as_deref(), &variables, &caller) {
-        Ok(plan) => plan,
-        Err(error) => return unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, vec![error])),
-    };
-    let operation = plan.operation_name().map(ToOwned::to_owned);
-    let context = RequestContext { operation, shape: Some(plan.shape.clone()), ..context };
-    let scope =
-        viewer.map(|viewer| HospitalScope::new(app.database.clone(), app.clock.clone(), viewer, context.clone()));
-    if plan.operation() == OperationType::Mutation
-        && let Some(scope) = scope.as_ref().filter(|scope| scope.viewer.only_reads())
-    {
-        let error = AppError::only_reads();
-        let receipt = scope.leave_events(Ending { is_mutation: true, asks: true, ..Ending::default() });
-        return (refused(StatusCode::FORBIDDEN, error.code().as_str(), error.message()), receipt);
-    }
-    let running =
-        tokio::spawn(run(app.clone(), plan.clone(), variables, scope.map(Arc::new), context).in_current_span());
+    let running = tokio::spawn(run(state.app.clone(), prepared, viewer, context, charge).in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
-        Ok(Ok((answer, receipt))) => {
-            if matches!(answer, Answer::Ran(_)) {
-                app.persisted.ran(&document, plan.operation_name(), app.clock.now());
-            }
-            (answer, receipt)
-        }
+        Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {
             let message = "Something went wrong on our side. Give us the requestId and we will find out what.";
-            unrecorded(refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message))
+            unrecorded(Answer::refused(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Internal.as_str(), message))
         }
         // The task goes on to its end, which the timeouts of the database bound.
         Err(_) => {
             let message = "The answer took too long. Ask for less, or again later.";
-            unrecorded(refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message))
+            unrecorded(Answer::refused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Timeout.as_str(), message))
         }
     }
 }
@@ -233,11 +240,14 @@ async fn execute(
 /// Runs the document. The answer must not leave before the receipt says that what it shows is recorded.
 async fn run(
     app: Arc<App>,
-    plan: Arc<Prepared>,
-    variables: Variables,
-    scope: Option<Arc<HospitalScope>>,
+    prepared: Prepared,
+    viewer: Option<Viewer>,
     context: RequestContext,
+    charge: Charge,
 ) -> (Answer, Receipt) {
+    let Prepared { document, plan, variables, shows_cost } = prepared;
+    let context = of_plan(&context, &plan);
+    let scope = viewer.map(|viewer| Arc::new(scope(&app, viewer, &context)));
     let mut response = match plan.request(variables) {
         Some(request) => {
             let mut request = request.data(context);
@@ -248,8 +258,10 @@ async fn run(
         }
         None => GraphqlResponse::default(),
     };
+    let cost = charge.settle(fields_of(&response.data));
     // The library's own validation found a fault: nothing ran. Every other error has the path of a field.
     if !response.errors.is_empty() && response.errors.iter().all(|error| error.path.is_empty()) {
+        response.errors.truncate(FAULTS_TOLD);
         response.errors.iter_mut().for_each(|error| set_code(error, VALIDATION_FAILED));
         return unrecorded(Answer::Refused(StatusCode::BAD_REQUEST, response.errors));
     }
@@ -257,79 +269,30 @@ async fn run(
     let mut receipt = Receipt::nothing();
     if let Some(scope) = scope {
         // Handed over first: the snapshot ends while the events are written.
-        receipt =
-            scope.leave_events(ending(plan.operation(), app.documents.asks_for_more_than_sign_in(&plan), &response));
+        let asks = app.documents.asks_for_more_than_sign_in(&plan);
+        receipt = scope.leave_events(ending(plan.operation(), asks, &response));
         if let Err(error) = scope.close().await {
             tracing::warn!(%error, "a snapshot did not end well");
         }
     }
-    (Answer::Ran(Box::new(response)), receipt)
+    app.persisted.ran(&document, plan.operation_name(), app.clock.now());
+    if shows_cost {
+        response.extensions.insert("cost".into(), cost);
+    }
+    (Answer::of(response), receipt)
+}
+
+/// The request, with what its document asks for.
+fn of_plan(context: &RequestContext, plan: &Decided) -> RequestContext {
+    let operation = plan.operation_name().map(ToOwned::to_owned);
+    RequestContext { operation, shape: Some(plan.shape.clone()), ..context.clone() }
+}
+
+fn scope(app: &App, viewer: Viewer, context: &RequestContext) -> HospitalScope {
+    HospitalScope::new(app.database.clone(), app.clock.clone(), viewer, context.clone())
 }
 
 /// An answer of which the audit trail says nothing: nothing ran, and nobody's data is in it.
 fn unrecorded(answer: Answer) -> (Answer, Receipt) {
     (answer, Receipt::nothing())
-}
-
-fn unavailable(error: &AppError) -> Answer {
-    refused(StatusCode::SERVICE_UNAVAILABLE, error.code().as_str(), error.message())
-}
-
-fn refused(status: StatusCode, code: &str, message: impl Into<String>) -> Answer {
-    let mut error = ServerError::new(message, None);
-    set_code(&mut error, code);
-    Answer::Refused(status, vec![error])
-}
-
-/// Gives an error that has no code this one.
-fn set_code(error: &mut ServerError, code: &str) {
-    let extensions = error.extensions.get_or_insert_default();
-    if extensions.get("code").is_none() {
-        extensions.set("code", code);
-    }
-}
-
-/// Completes an error: every one has a code, and a fault the id under which the log tells more.
-fn complete(error: &mut ServerError, id: Uuid) {
-    // Without a code, it is what the library finds wrong with the value of an argument.
-    set_code(error, ErrorCode::BadUserInput.as_str());
-    let extensions = error.extensions.get_or_insert_default();
-    let faults = [ErrorCode::Internal, ErrorCode::Unavailable].map(ErrorCode::as_str);
-    if matches!(extensions.get("code"), Some(Value::String(code)) if faults.contains(&code.as_str())) {
-        extensions.set("requestId", id.simple().to_string());
-    }
-}
-
-impl Answer {
-    fn write(self, media: MediaType, id: Uuid) -> Response {
-        let (status, body) = match self {
-            Self::Ran(mut response) => {
-                response.errors.iter_mut().for_each(|error| complete(error, id));
-                (StatusCode::OK, serde_json::to_vec(&response))
-            }
-            Self::Refused(status, mut errors) => {
-                errors.iter_mut().for_each(|error| complete(error, id));
-                (status_for(status, media, &errors), serde_json::to_vec(&json!({ "errors": errors })))
-            }
-        };
-        let Ok(body) = body else {
-            tracing::error!("an answer could not be written");
-            return plain(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.\n");
-        };
-        let mut response = (status, [(header::CONTENT_TYPE, media.as_str())], body).into_response();
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
-    }
-}
-
-/// Clients of the older media type take any status but 200 for a fault of the transport and read no errors from it; so a
-/// document that is refused is a 200 for them. What was no GraphQL request at all, or no document of this server, is a fault for
-/// everyone.
-fn status_for(status: StatusCode, media: MediaType, errors: &[ServerError]) -> StatusCode {
-    let code = |error: &ServerError| error.extensions.as_ref().and_then(|extensions| extensions.get("code").cloned());
-    let refusals = [ErrorCode::BadUserInput, ErrorCode::DocumentNotRegistered].map(|code| Value::from(code.as_str()));
-    let was_graphql = !errors.iter().filter_map(code).any(|code| refusals.contains(&code));
-    if media == MediaType::Json && status == StatusCode::BAD_REQUEST && was_graphql { StatusCode::OK } else { status }
 }

@@ -9,12 +9,15 @@
 //! | `/readyz` | 200 when requests can be served, 503 with the reason otherwise |
 
 mod accept;
+mod answer;
+mod bounded;
 mod client;
 mod ending;
 pub mod graphiql;
 mod graphql;
 mod health;
 mod jwks;
+mod origin;
 mod server;
 
 use std::net::IpAddr;

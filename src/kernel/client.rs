@@ -1,4 +1,4 @@
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use super::text;
 
@@ -24,6 +24,16 @@ impl Client {
         });
         Self { device, address: address.map(|address| address.to_canonical()) }
     }
+
+    /// The name of the network whose requests are counted together: an IPv4 address, or 64 bits of IPv6, within which one
+    /// machine can have as many addresses as it likes (RFC 6177). Requests without an address are counted as one.
+    pub fn network(&self) -> String {
+        match self.address {
+            Some(IpAddr::V4(address)) => address.to_string(),
+            Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+            None => String::new(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -37,5 +47,14 @@ mod tests {
         assert_eq!(device(&"a".repeat(5_000)).map(|name| name.len()), Some(200));
         assert_eq!(device(" \n "), None);
         assert_eq!(Client::new(None, "::ffff:10.0.0.1".parse().ok()).address, "10.0.0.1".parse().ok());
+    }
+    #[test]
+    fn a_network_is_what_one_machine_can_have() {
+        let network = |address: &str| Client::new(None, address.parse().ok()).network();
+        assert_eq!(network("2001:db8:1:2:aaaa::1"), network("2001:db8:1:2:bbbb::2"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
+        assert_eq!(network(""), "");
     }
 }

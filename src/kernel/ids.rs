@@ -12,6 +12,8 @@ pub enum Kind {
     AuditEvent,
     /// A hospital.
     Hospital,
+    /// An invitation to join a hospital.
+    Invitation,
     /// A key of a partner.
     PartnerKey,
     /// A patient.
@@ -25,10 +27,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Account,
         Self::AuditEvent,
         Self::Hospital,
+        Self::Invitation,
         Self::PartnerKey,
         Self::Patient,
         Self::Session,
@@ -41,6 +44,7 @@ impl Kind {
             Self::Account => "acc",
             Self::AuditEvent => "evt",
             Self::Hospital => "hos",
+            Self::Invitation => "inv",
             Self::PartnerKey => "key",
             Self::Patient => "pat",
             Self::Session => "ses",
@@ -54,6 +58,7 @@ impl Kind {
             Self::Account => "an account",
             Self::AuditEvent => "an event of the audit trail",
             Self::Hospital => "a hospital",
+            Self::Invitation => "an invitation",
             Self::PartnerKey => "a partner key",
             Self::Patient => "a patient",
             Self::Session => "a session",
@@ -140,6 +145,10 @@ id!(
 id!(
     /// The id of a hospital.
     HospitalId, Hospital
+);
+id!(
+    /// The id of an invitation.
+    InvitationId, Invitation
 );
 id!(
     /// The id of a key of a partner.

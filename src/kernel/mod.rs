@@ -6,16 +6,14 @@ mod client;
 mod clock;
 mod ids;
 mod permission;
-mod pseudonyms;
 pub mod text;
 mod viewer;
 
 pub use client::Client;
 pub use clock::Clock;
 pub use ids::{
-    AccountId, AuditEventId, GlobalId, HospitalId, IdError, Kind, PartnerKeyId, PatientId, SessionId, StaffId,
-    TaskLogId,
+    AccountId, AuditEventId, GlobalId, HospitalId, IdError, InvitationId, Kind, PartnerKeyId, PatientId, SessionId,
+    StaffId, TaskLogId,
 };
 pub use permission::{Holders, Permission, PermissionSet, Role};
-pub use pseudonyms::Pseudonyms;
 pub use viewer::{Actor, Viewer};

@@ -156,7 +156,7 @@ permissions! {
     ReadStaff = "READ_STAFF": STAFF;
     /// See the e-mail address and the status of members of staff. Held by ADMIN.
     ReadStaffAccounts = "READ_STAFF_ACCOUNTS": ADMINS;
-    /// Create, change and deactivate members of staff. Held by ADMIN.
+    /// Invite, change and deactivate members of staff, and decide how they sign in. Held by ADMIN.
     ManageStaff = "MANAGE_STAFF": ADMINS;
     /// Make, see and revoke the keys of partners. Held by ADMIN.
     ManagePartnerKeys = "MANAGE_PARTNER_KEYS": ADMINS;

@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextProblem {
-    /// Nothing but white space.
+    /// Nothing that can be seen.
     Blank,
     /// More characters than allowed.
     TooLong,
@@ -43,7 +43,7 @@ fn clean(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<Strin
         return Err(TextProblem::Forbidden);
     }
     let text: String = text.trim().nfc().collect();
-    if text.is_empty() {
+    if text.chars().all(is_invisible) {
         return Err(TextProblem::Blank);
     }
     if text.chars().count() > max {
@@ -57,6 +57,17 @@ fn clean(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<Strin
 fn is_forbidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}')
+}
+
+/// White space, and what is drawn as nothing: the default ignorable code points of Unicode (`DerivedCoreProperties.txt`) and
+/// the empty Braille pattern. Names need some of them, such as the joiners; a name of nothing else is no name.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
@@ -75,6 +86,40 @@ mod tests {
         }
         assert_eq!(paragraph("one\n\ttwo", 100).unwrap(), "one\n\ttwo");
         assert_eq!(paragraph("one\0", 100), Err(TextProblem::Forbidden));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_blank_and_may_stand_between_letters() {
+        for bad in ["", "\u{200b}", " \u{200d}\u{2060} ", "\u{3164}", "\u{ad}", "\u{2800}", "\u{e0041}"] {
+            assert_eq!(line(bad, 100), Err(TextProblem::Blank), "{bad:?}");
+            assert_eq!(paragraph(&format!("\n{bad}\t"), 100), Err(TextProblem::Blank), "{bad:?}");
+        }
+        for good in ["می\u{200c}خواهم", "👩\u{200d}⚕\u{fe0f}"] {
+            assert_eq!(line(good, 100).unwrap(), good);
+        }
+    }
+
+    /// Each character of the scripts and signs, and of ideographs and the like one in some hundred, at each place.
+    #[test]
+    fn what_is_accepted_is_in_one_form_and_is_accepted_again_as_it_is() {
+        type Clean = fn(&str, usize) -> Result<String, TextProblem>;
+        let clean: [Clean; 3] = [line, paragraph, |text, max| address(text).and_then(|text| line(&text, max))];
+        let mut accepted = 0;
+        let is_one_of_many =
+            |c: char| matches!(c, '\u{3400}'..'\u{F900}' | '\u{1_0000}'.. ) && !(c as u32).is_multiple_of(509);
+        for c in ('\0'..=char::MAX).filter(|c| !is_one_of_many(*c)) {
+            for text in [format!("{c}"), format!("a{c}"), format!("{c}a"), format!("a{c}\u{301}")] {
+                for (at, clean) in clean.iter().enumerate() {
+                    let Ok(kept) = clean(&text, 6) else { continue };
+                    accepted += 1;
+                    assert!(unicode_normalization::is_nfc(&kept) && kept == kept.trim(), "{text:?}");
+                    assert!(kept.chars().any(|c| !is_invisible(c)), "{text:?}");
+                    assert!(!kept.chars().any(|c| is_forbidden(c) && (at != 1 || !c.is_whitespace())), "{text:?}");
+                    assert_eq!(clean(&kept, 6).as_deref(), Ok(kept.as_str()), "{text:?}");
+                }
+            }
+        }
+        assert!(accepted > 150_000, "{accepted}");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 mod file;
 mod jwk;
+mod pseudonyms;
 mod ring;
 mod sealer;
 mod signed;
@@ -26,6 +27,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub use file::{KeyFile, KeyFileError};
+pub use pseudonyms::Pseudonyms;
 pub use ring::{Key, KeyError, KeyRing, KeyUse, SigningKey};
 pub use sealer::Sealer;
 
@@ -57,6 +59,11 @@ impl Keys {
     /// Seals for one purpose.
     pub fn sealer(&self, purpose: &'static str) -> Sealer {
         Sealer::new(self.clone(), purpose)
+    }
+
+    /// Names for what is counted for one purpose.
+    pub fn pseudonyms(&self, purpose: &'static str) -> Pseudonyms {
+        Pseudonyms::new(self.sealer(purpose))
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::jwk::{self, Jwk, JwkSet};
 use super::random_secret;
@@ -229,6 +230,20 @@ impl KeyRing {
     /// The key that opens what begins with these bytes.
     pub(super) fn opening(&self, short: &[u8]) -> Option<&Aes256GcmSiv> {
         self.sealing.iter().find(|(id, _)| id == short).map(|(_, cipher)| cipher)
+    }
+
+    /// A secret for another use, from which no key can be found. It comes from the sealing key in use, so it is another one
+    /// when that changes: only for what may then begin anew, such as counters.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let first = self.keys.iter().find_map(|key| match key.secret() {
+            Secret::Sealing(secret) => Some(secret),
+            Secret::Signing(_) => None,
+        });
+        let mut hash = Sha256::new();
+        hash.update(b"patient-logger derived secret v1\0");
+        hash.update(first.expect("a set has a sealing key"));
+        hash.update(purpose);
+        hash.finalize().into()
     }
 
     /// The only key whose id begins with `start`.

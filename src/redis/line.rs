@@ -90,10 +90,11 @@ fn late() -> String {
     format!("it does not answer within {} ms", BUDGET.as_millis())
 }
 
-/// The kind and code of an error, not its text, which may quote what was sent.
+/// What an error is, without what Redis says, which may quote what was sent.
 fn describe(error: &RedisError) -> String {
     match error.code() {
         Some(code) => format!("it answered {code}"),
+        None if error.is_io_error() => error.to_string(),
         None => format!("{:?}", error.kind()),
     }
 }

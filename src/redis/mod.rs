@@ -8,7 +8,7 @@
 //! - the log has one line when Redis is lost and one when it is back.
 //!
 //! Keys begin with `patient-logger:1:`; the number changes with what values mean. No value holds patient data, and no key an
-//! address, a name or an id of a person: [`Pseudonyms`](crate::kernel::Pseudonyms) gives others.
+//! address, a name or an id of a person: [`Pseudonyms`](crate::keys::Pseudonyms) gives others.
 
 mod line;
 

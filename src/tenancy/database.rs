@@ -10,6 +10,7 @@ use sea_orm::{DbErr, QueryResult, Statement};
 
 use super::tx::{Tx, WriteTx, open_error, prepared};
 use crate::audit::{Entry, Keeper, Known, Lane, Witness};
+use crate::error::AppError;
 use crate::kernel::{Clock, HospitalId};
 
 /// How the pool behaves.
@@ -139,6 +140,14 @@ impl Database {
         self.lane.submit(entry).unwatched();
     }
 
+    /// Writes events of what no viewer and no transaction of a hospital did.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when they are not durable.
+    pub(crate) async fn record(&self, entry: Entry) -> Result<(), AppError> {
+        self.lane.submit(entry).durable().await
+    }
+
     /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in, and for
     /// what belongs to no hospital.
     pub(crate) async fn begin_outside_hospitals(&self) -> Result<Tx, DbErr> {
@@ -159,8 +168,8 @@ impl Database {
         Ok(WriteTx { tx, witness, known: self.known.clone() })
     }
 
-    /// Asks whether a credential holds, with one statement that enters the hospital by itself and so needs no transaction
-    /// around it: one round trip. Row level security shows a statement without a hospital nothing.
+    /// Asks about a credential with one statement that enters the hospital by itself, or goes through a door, and so needs no
+    /// transaction around it: one round trip. Row level security shows a statement without a hospital nothing.
     ///
     /// It runs in a task of its own, for the reason that `Tx::begin` gives.
     pub(crate) async fn ask_for_credential(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {

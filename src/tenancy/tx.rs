@@ -51,7 +51,7 @@ impl Tx {
 #[derive(Debug)]
 pub struct WriteTx {
     pub(super) tx: Tx,
-    /// The trail of the request, when the change is a viewer's: its event is committed with it.
+    /// The witness of the request, when the change is a viewer's: its event is committed with it.
     pub(super) witness: Option<(Arc<Witness>, Clock)>,
     pub(super) known: Arc<Known>,
 }

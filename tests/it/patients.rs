@@ -122,14 +122,14 @@ async fn each_field_takes_what_fits_and_not_one_character_more() {
         ("contactEmail", "a\0@x.example".into(), Some("INVALID")),
         ("dateOfBirth", "1880-01-01".into(), None),
         ("dateOfBirth", "1879-12-31".into(), Some("INVALID")),
-        ("dateOfBirth", "-001-01-01".into(), Some("INVALID")),
+        ("dateOfBirth", "0001-01-01".into(), Some("INVALID")),
         // Somewhere it is tomorrow already.
         ("dateOfBirth", "2026-03-02".into(), None),
         ("dateOfBirth", "2026-03-03".into(), Some("IN_FUTURE")),
         ("dateOfBirth", "9999-12-31".into(), Some("IN_FUTURE")),
     ];
     for field in ["firstName", "lastName", "room", "contactPhone"] {
-        cases.extend(["", "\u{a0}\u{2003}"].map(|blank| (field, blank.to_owned(), Some("BLANK"))));
+        cases.extend(["", "\u{a0}\u{2003}", "\u{200b}\u{2060}"].map(|blank| (field, blank.to_owned(), Some("BLANK"))));
         let forbidden = [
             '\0', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{2028}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}',
             '\u{feff}',

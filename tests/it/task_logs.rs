@@ -72,7 +72,7 @@ async fn each_field_takes_what_fits_and_not_one_character_more() {
         ("completedAt", "2016-12-31T23:59:60Z".into(), None),
     ];
     for field in ["description", "notes"] {
-        cases.extend(["", " \n\t "].map(|blank| (field, blank.to_owned(), Some("BLANK"))));
+        cases.extend(["", " \n\t ", "\n\u{200d}"].map(|blank| (field, blank.to_owned(), Some("BLANK"))));
         cases.extend(
             ['\0', '\u{1b}', '\u{85}', '\u{2029}', '\u{202e}', '\u{2067}']
                 .map(|c| (field, format!("a{c}b"), Some("INVALID"))),

@@ -249,3 +249,32 @@ describe('GraphiQL in the dark', () => {
     await tab.context.close();
   });
 });
+
+// As with a database of one's own: the schema is for staff, and the page has to open without it.
+describe('GraphiQL where only staff may see the schema', () => {
+  let closed;
+  before(async () => {
+    closed = await startServer({ INTROSPECTION: 'staff' });
+    for (let turn = 0; turn < 240 && !(await fetch(`${closed.url}/graphiql`)).ok; turn += 1) await new Promise((done) => setTimeout(done, 250));
+  });
+  after(() => closed?.stop());
+
+  test('opens, and knows the schema as soon as somebody has signed in', async (t) => {
+    tab = await openPage(browser, closed.url);
+    await tab.page.goto(`${closed.url}/graphiql`);
+    await tab.page.locator('.graphiql-execute-button').waitFor();
+    await tab.page.locator('.graphiql-query-editor .view-line').first().waitFor();
+    await tab.page.waitForTimeout(1500);
+    await picture(t, 'staff-only-before');
+    assert.doesNotMatch(await tab.page.locator('body').innerText(), /Error|Invalid|undefined/);
+    await answerTo('StartHere', () => person(CLINICIAN).click());
+    const schema = () => tab.seen.answers.some(({ body }) => body?.data?.__schema?.types.length > 20);
+    for (let turn = 0; turn < 100 && !schema(); turn += 1) await tab.page.waitForTimeout(100);
+    assert.ok(schema(), 'the schema was asked for again');
+    assert.match(await shown(), /"viewer"/);
+    await picture(t, 'staff-only-after');
+    const { foreign, complaints } = tab.seen;
+    await tab.context.close();
+    assert.deepEqual([foreign, complaints], [[], []]);
+  });
+});

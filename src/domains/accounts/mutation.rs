@@ -1,12 +1,12 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
-use super::ViewerObject;
+use super::payload::tokens_payload;
 use super::service::{Entry, Place, SignIn};
 use crate::audit::RequestContext;
-use crate::domains::sessions::{Opened, Sessions};
+use crate::domains::sessions::Sessions;
 use crate::error::AppError;
 use crate::graphql::label::{access, semantic_non_null};
-use crate::graphql::{DateTime, UserError, scope, settle, settle_outside};
+use crate::graphql::{scope, settle, settle_outside};
 use crate::kernel::{Permission, Role, StaffId};
 
 /// The mutations of this domain.
@@ -21,6 +21,10 @@ pub struct SignInInput {
     /// Password of the account.
     #[graphql(secret)]
     password: String,
+    /// The six digits that the authenticator app shows, or a recovery code. Needed when the account has a second factor; the
+    /// answer without one says `secondFactorRequired`. Each works once.
+    #[graphql(secret)]
+    code: Option<String>,
     /// The hospital, by its `slug`. Needed when the account works in several; the answer then holds them as `choices`.
     hospital: Option<String>,
 }
@@ -35,27 +39,6 @@ pub struct SignInChoice {
     name: String,
     /// The role of the account there.
     role: Role,
-}
-
-/// What became of `signIn`: a token, a choice, or user errors.
-#[derive(Debug, Default, SimpleObject)]
-#[graphql(directive = access::apply(Permission::Public))]
-pub struct SignInPayload {
-    /// Send it with each request as `Authorization: Bearer <accessToken>`. Null when there are choices or user errors.
-    access_token: Option<String>,
-    /// When the access token stops working.
-    expires_at: Option<DateTime>,
-    /// Send it to `refreshSession` before the access token stops working. It works once. Keep it where only you can read it:
-    /// who has it is you. Null when there are choices or user errors.
-    refresh_token: Option<String>,
-    /// When the session ends unless it is refreshed before.
-    refresh_expires_at: Option<DateTime>,
-    /// Who you are now.
-    viewer: Option<ViewerObject>,
-    /// The hospitals to choose from, when the account works in several and none was named. Sign in again with one of them.
-    choices: Vec<SignInChoice>,
-    /// Why you are not signed in; empty when you are, or when you have to choose.
-    user_errors: Vec<UserError>,
 }
 
 /// A session to prolong.
@@ -73,73 +56,46 @@ pub struct SwitchContextInput {
     staff_id: ID,
 }
 
-macro_rules! tokens_payload {
-    ($name:ident, $mutation:literal, $needs:ident) => {
-        #[doc = concat!("What became of `", $mutation, "`: tokens, or user errors.")]
-        #[derive(Debug, Default, SimpleObject)]
-        #[graphql(directive = access::apply(Permission::$needs))]
-        pub struct $name {
-            /// Send it with each request as `Authorization: Bearer <accessToken>`. Null when there are user errors.
-            access_token: Option<String>,
-            /// When the access token stops working.
-            expires_at: Option<DateTime>,
-            /// Send it to `refreshSession` before the access token stops working. It works once. Keep it where only you can
-            /// read it: who has it is you. Null when there are user errors.
-            refresh_token: Option<String>,
-            /// When the session ends unless it is refreshed before.
-            refresh_expires_at: Option<DateTime>,
-            /// Who you are with these tokens.
-            viewer: Option<ViewerObject>,
-            /// Why there are no tokens; empty when there are.
-            user_errors: Vec<UserError>,
-        }
-
-        impl $name {
-            fn of((opened, user_errors): (Option<Opened>, Vec<UserError>)) -> Result<Self> {
-                let Some(opened) = opened else { return Ok(Self { user_errors, ..Self::default() }) };
-                Ok(Self {
-                    access_token: Some(opened.access.token),
-                    expires_at: Some(opened.access.expires_at.into()),
-                    refresh_token: Some(opened.refresh.reveal()),
-                    refresh_expires_at: Some(opened.refresh_expires_at.into()),
-                    viewer: Some(ViewerObject::new(opened.scope)),
-                    user_errors,
-                })
-            }
-        }
-    };
-}
-
-tokens_payload!(RefreshSessionPayload, "refreshSession", Public);
-tokens_payload!(SwitchContextPayload, "switchContext", SignedIn);
+tokens_payload!(
+    /// What became of `signIn`: tokens, a question, or user errors.
+    SignInPayload, Public {
+        /// Whether the password is right and the account has a second factor: sign in again with a `code`.
+        second_factor_required: bool,
+        /// The hospitals to choose from, when the account works in several and none was named. Sign in again with one of them,
+        /// and with the same `code` if one was needed.
+        choices: Vec<SignInChoice>,
+    }
+);
+tokens_payload!(
+    /// What became of `refreshSession`: tokens, or user errors.
+    RefreshSessionPayload, Public {}
+);
+tokens_payload!(
+    /// What became of `switchContext`: tokens, or user errors.
+    SwitchContextPayload, SignedIn {}
+);
 
 #[Object(name = "AccountMutations")]
 impl Mutation {
-    /// Signs in with e-mail address and password. Wrong address and wrong password are one answer.
+    /// Signs in with e-mail address, password and, if the account has a second factor, a code. Which of them is wrong, the
+    /// answer does not tell.
     #[graphql(directive = access::apply(Permission::Public), directive = semantic_non_null::apply())]
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who, and where.")] input: SignInInput,
     ) -> Result<Option<SignInPayload>> {
-        let entered = ctx
-            .data::<SignIn>()?
-            .sign_in(&input.email, &input.password, input.hospital.as_deref(), &request(ctx))
-            .await;
+        let SignInInput { email, password, code, hospital } = input;
+        let sign_in = ctx.data::<SignIn>()?;
+        let entered = sign_in.sign_in(&email, &password, code.as_deref(), hospital.as_deref(), &request(ctx)).await;
         Ok(Some(match settle_outside(entered)? {
-            (Some(Entry::In(opened)), _) => SignInPayload {
-                access_token: Some(opened.access.token),
-                expires_at: Some(opened.access.expires_at.into()),
-                refresh_token: Some(opened.refresh.reveal()),
-                refresh_expires_at: Some(opened.refresh_expires_at.into()),
-                viewer: Some(ViewerObject::new(opened.scope)),
-                ..SignInPayload::default()
-            },
+            (Some(Entry::In(opened)), _) => SignInPayload::opened(*opened),
             (Some(Entry::Choose(places)), _) => SignInPayload {
                 choices: places.into_iter().map(SignInChoice::from).collect(),
                 ..SignInPayload::default()
             },
-            (None, user_errors) => SignInPayload { user_errors, ..SignInPayload::default() },
+            (Some(Entry::CodeNeeded), _) => SignInPayload { second_factor_required: true, ..SignInPayload::default() },
+            (None, user_errors) => SignInPayload::refused(user_errors),
         }))
     }
 
@@ -154,7 +110,10 @@ impl Mutation {
         #[graphql(desc = "The refresh token.")] input: RefreshSessionInput,
     ) -> Result<Option<RefreshSessionPayload>> {
         let refreshed = ctx.data::<Sessions>()?.refresh(&input.refresh_token, &request(ctx)).await;
-        Ok(Some(RefreshSessionPayload::of(settle_outside(refreshed)?)?))
+        Ok(Some(match settle_outside(refreshed)? {
+            (Some(opened), _) => RefreshSessionPayload::opened(opened),
+            (None, user_errors) => RefreshSessionPayload::refused(user_errors),
+        }))
     }
 
     /// Opens a session in another hospital where your account works, without a password. The session of this request goes on
@@ -167,12 +126,15 @@ impl Mutation {
     ) -> Result<Option<SwitchContextPayload>> {
         let staff_id = StaffId::parse(&input.staff_id).map_err(AppError::from)?;
         let switched = ctx.data::<Sessions>()?.switch(scope(ctx)?, staff_id, &request(ctx)).await;
-        Ok(Some(SwitchContextPayload::of(settle(ctx, switched)?)?))
+        Ok(Some(match settle(ctx, switched)? {
+            (Some(opened), _) => SwitchContextPayload::opened(opened),
+            (None, user_errors) => SwitchContextPayload::refused(user_errors),
+        }))
     }
 }
 
 /// Which request it is, and from where.
-fn request(ctx: &Context<'_>) -> RequestContext {
+pub(in crate::domains) fn request(ctx: &Context<'_>) -> RequestContext {
     ctx.data_opt::<RequestContext>().cloned().unwrap_or_default()
 }
 

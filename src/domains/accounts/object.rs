@@ -23,7 +23,7 @@ pub struct ViewerObject {
 }
 
 impl ViewerObject {
-    pub(super) fn new(scope: Arc<HospitalScope>) -> Self {
+    pub(in crate::domains) fn new(scope: Arc<HospitalScope>) -> Self {
         Self { scope, staff: Arc::default() }
     }
 
@@ -54,6 +54,17 @@ pub struct WorkContext {
     name: String,
     /// Whether you are there now.
     current: bool,
+}
+
+/// Your second factor: a code beside the password.
+#[derive(Clone, Copy, Debug, SimpleObject)]
+#[graphql(directive = access::apply(Permission::Public))]
+pub struct SecondFactorStatus {
+    /// Whether your account has one: `signIn` asks for a code.
+    enrolled: bool,
+    /// Whether this hospital requires one. While you have none, you may do nothing here but set one up with
+    /// `startSecondFactor` and `confirmSecondFactor`.
+    required: bool,
 }
 
 /// You, in the hospital that you are signed in to. Whoever gets a viewer is that viewer, so these fields need nothing more.
@@ -139,6 +150,15 @@ impl ViewerObject {
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
     ) -> Result<Option<ActivityConnection>> {
         Ok(Some(audit::recent_activity(ctx, PageArgs { first, after, ..PageArgs::default() }).await?))
+    }
+
+    /// Your second factor; null with a partner key.
+    async fn second_factor(&self) -> Result<Option<SecondFactorStatus>> {
+        let Some(member) = self.member().await? else { return Ok(None) };
+        Ok(Some(SecondFactorStatus {
+            enrolled: staff::has_second_factor(&self.scope, member).await?,
+            required: hospitals::current(&self.scope).await?.requires_second_factor(),
+        }))
     }
 
     /// When your access token or partner key stops working.

@@ -161,8 +161,8 @@ impl PersistedDocuments {
             self.remembered.insert(hash, document.text.clone());
             self.share(hash, document.text.clone());
         }
-        if self.mode == DocumentMode::Report && !document.is_registered {
-            self.report(hash, operation, now);
+        if self.mode == DocumentMode::Report && !document.is_registered && self.is_news(hash, now) {
+            tracing::warn!(%hash, operation, "a document is not registered");
         }
     }
 
@@ -184,20 +184,22 @@ impl PersistedDocuments {
         }
     }
 
-    fn report(&self, hash: DocumentHash, operation: Option<&str>, now: DateTime<Utc>) {
+    /// Whether the log has not been told of this document, and bears another line in this minute.
+    fn is_news(&self, hash: DocumentHash, now: DateTime<Utc>) -> bool {
         if self.reported.get(&hash).is_some() {
-            return;
+            return false;
         }
         let minute = now.timestamp() / 60;
         let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         if reports.0 != minute {
             *reports = (minute, 0);
         }
-        if reports.1 < REPORTS_PER_MINUTE {
+        let is_news = reports.1 < REPORTS_PER_MINUTE;
+        if is_news {
             reports.1 += 1;
             self.reported.insert(hash, ());
-            tracing::warn!(%hash, operation, "a document is not registered");
         }
+        is_news
     }
 }
 
@@ -229,4 +231,21 @@ fn not_registered() -> AppError {
     let message = "This server runs registered documents only, and this is none of them. Register it with \
                    `patient-logger documents register`, and send its exact text or the SHA-256 of that.";
     AppError::public(ErrorCode::DocumentNotRegistered, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_of_a_document_once_and_of_sixty_in_a_minute() {
+        let documents = PersistedDocuments::new(DocumentMode::Report, None);
+        let news = |number: u32, second: i64| {
+            let now = DateTime::from_timestamp(1_000_000_020 + second, 0).unwrap();
+            documents.is_news(DocumentHash::of(&number.to_string()), now)
+        };
+        assert_eq!((0..100).filter(|number| news(*number, 0)).count(), 60);
+        assert_eq!((0..100).filter(|number| news(*number, 59)).count(), 0);
+        assert_eq!((0..100).filter(|number| news(*number, 60)).count(), 40, "those that are still unknown");
+    }
 }

@@ -19,6 +19,11 @@ impl Hospital {
     pub fn time_zone_name(&self) -> &str {
         &self.0.time_zone
     }
+
+    /// Whether staff need a second factor here.
+    pub fn requires_second_factor(&self) -> bool {
+        self.0.second_factor_required
+    }
 }
 
 /// A hospital.
@@ -42,5 +47,10 @@ impl Hospital {
     /// Time zone from the IANA database, such as `Europe/London`. A day in `taskLogStats` is a day there.
     async fn time_zone(&self) -> &str {
         &self.0.time_zone
+    }
+
+    /// Whether staff need a second factor here: who has none may only set one up. See `requireSecondFactor`.
+    async fn second_factor_required(&self) -> bool {
+        self.0.second_factor_required
     }
 }

@@ -1,12 +1,12 @@
 //! From an access token to a viewer.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use sea_orm::DbErr;
 
 use super::repo::{self, Standing};
 use crate::auth::Tokens;
 use crate::error::AppError;
-use crate::kernel::{Actor, Clock, HospitalId, Role, SessionId, Viewer};
+use crate::kernel::{Actor, Clock, HospitalId, SessionId, Viewer};
 use crate::tenancy::Database;
 
 /// How exactly the last use of a session is kept.
@@ -57,12 +57,8 @@ impl Sessions {
         if now - standing.last_used_at >= LAST_USE {
             self.note_use(claimed.hospital_id, session_id);
         }
-        Ok(Some(viewer(claimed, standing.role)))
-    }
-
-    /// The time, as sessions see it.
-    pub(in crate::domains) fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        // The role that the staff record has now, not the one in the token.
+        Ok(Some(Viewer { role: standing.role, permissions: standing.permissions(), ..claimed }))
     }
 
     /// Whose a session is and in which role; `None` when it does not stand.
@@ -85,9 +81,4 @@ impl Sessions {
             }
         });
     }
-}
-
-/// The viewer that a token names, in the role that the staff record has now.
-fn viewer(claimed: Viewer, role: Role) -> Viewer {
-    Viewer { role, permissions: role.permissions(), ..claimed }
 }

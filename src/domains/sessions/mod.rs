@@ -11,7 +11,8 @@
 //! - A session ends at its sign-out, when it is revoked, after [`Lifetimes::idle`] without a refresh, and 12 hours after
 //!   the password in any case. All of it is in PostgreSQL, and asked with each request: nothing is remembered, so there is
 //!   nothing that could bring an ended session back.
-//! - Role and permissions come from the staff record, never from the token.
+//! - Role and permissions come from the staff record, never from the token. In a hospital that requires a second factor, a
+//!   session of somebody without one can do little more than set one up; that ends with the next request after it is there.
 //! - A refresh token works once. Its successor is given again for ten seconds, to the bearer of the parent only; anything
 //!   else that presents a used token ends the session and those to which it was switched.
 //!
@@ -32,5 +33,5 @@ pub use authenticate::{Lifetimes, Sessions};
 pub use mutation::Mutation;
 pub use object::Session;
 pub(super) use open::Opened;
-pub(super) use repo::ContextRow;
-pub(super) use service::{contexts, list};
+pub(super) use repo::{ContextRow, Ending};
+pub(super) use service::{contexts, end_all, list};

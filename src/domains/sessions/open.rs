@@ -6,13 +6,13 @@ use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
 use super::authenticate::Sessions;
-use super::repo::{self, RefreshTokenRow, SessionRow};
+use super::repo::{self, RefreshTokenRow, SessionRow, Standing};
 use super::service;
 use crate::audit::{AuditAction, AuditOutcome, RequestContext, Who};
 use crate::auth::{AccessToken, RefreshToken};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError, UserErrorCode};
-use crate::kernel::{Actor, HospitalId, Role, SessionId, StaffId, Viewer};
+use crate::kernel::{Actor, HospitalId, SessionId, StaffId, Viewer};
 use crate::tenancy::HospitalScope;
 
 /// Longest life of a session, however active (OWASP ASVS 5.0, 7.3.2; NIST SP 800-63B, 4.2.3, has 12 hours).
@@ -40,25 +40,20 @@ enum Origin {
     },
 }
 
-/// Whom tokens are for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bearer {
-    pub(super) hospital_id: HospitalId,
-    pub(super) staff_id: StaffId,
-    pub(super) role: Role,
-    pub(super) session_id: SessionId,
-}
-
 impl Sessions {
-    /// Opens a session for a member of staff whose password was right.
+    /// Opens a session for a member of staff whose credentials were right; `None` when that person is not active any more.
     pub(in crate::domains) async fn open(
         &self,
         hospital_id: HospitalId,
         staff_id: StaffId,
-        role: Role,
         request: &RequestContext,
-    ) -> Result<Opened, AppError> {
-        self.begin(hospital_id, staff_id, role, Origin::SignIn, request).await
+    ) -> Result<Option<Opened>, AppError> {
+        self.begin(hospital_id, staff_id, Origin::SignIn, request).await
+    }
+
+    /// Ends a session that was just opened, and that its client never gets.
+    pub(in crate::domains) async fn end(&self, opened: &Opened) -> Result<(), Fail> {
+        service::sign_out(&opened.scope).await.map(|_| ())
     }
 
     /// Opens a session for another staff record of the viewer's account. The viewer's own session goes on.
@@ -71,22 +66,23 @@ impl Sessions {
         scope.witness().action(AuditAction::SignIn);
         scope.witness().subject(staff_id.0);
         let contexts = service::contexts(scope).await?;
-        let context = contexts.into_iter().find(|context| context.staff_id == staff_id.0);
-        let Some((context, role)) = context.and_then(|context| context.role().map(|role| (context, role))) else {
+        let not_there = || {
             let message = "Your account does not work there. See viewer.contexts.";
-            return Err(UserError::new(UserErrorCode::NotFound, &["staffId"], message).into());
+            UserError::new(UserErrorCode::NotFound, &["staffId"], message)
         };
+        let context = contexts.into_iter().find(|context| context.staff_id == staff_id.0).ok_or_else(not_there)?;
         let current = service::current(scope).await?;
         // A request holds one connection at a time.
         scope.close().await?;
         let origin =
             Origin::Session { sign_in_id: current.sign_in_id, absolute_expires_at: current.absolute_expires_at };
-        let opened = self.begin(HospitalId(context.hospital_id), staff_id, role, origin, request).await?;
+        let opened =
+            self.begin(HospitalId(context.hospital_id), staff_id, origin, request).await?.ok_or_else(not_there)?;
         scope.witness().recorded();
         // Whoever ends the sessions of an account or a sign-in looks elsewhere after ending this one. While this one stands,
         // the new one will be found; if it does not, the new one may have been missed.
         if self.standing(scope.hospital_id(), SessionId(current.id)).await?.is_none() {
-            service::sign_out(&opened.scope).await?;
+            self.end(&opened).await?;
             return Err(AppError::unauthenticated().into());
         }
         Ok(opened)
@@ -96,18 +92,16 @@ impl Sessions {
         &self,
         hospital_id: HospitalId,
         staff_id: StaffId,
-        role: Role,
         origin: Origin,
         request: &RequestContext,
-    ) -> Result<Opened, AppError> {
+    ) -> Result<Option<Opened>, AppError> {
         let now = self.clock.now();
         let id = Uuid::now_v7();
         let (sign_in_id, absolute_expires_at) = match origin {
             Origin::SignIn => (id, now + ABSOLUTE),
             Origin::Session { sign_in_id, absolute_expires_at } => (sign_in_id, absolute_expires_at),
         };
-        let bearer = Bearer { hospital_id, staff_id, role, session_id: SessionId(id) };
-        let refresh = RefreshToken::random(hospital_id, bearer.session_id);
+        let refresh = RefreshToken::random(hospital_id, SessionId(id));
         let expires_at = self.idle_end(now, absolute_expires_at);
         let row = SessionRow {
             hospital_id: hospital_id.0,
@@ -125,10 +119,11 @@ impl Sessions {
         let tx = self.database.begin_for_credential(hospital_id).await?;
         repo::insert(&tx, row).await?;
         repo::insert_token(&tx, token_row(&refresh, None, now, expires_at)).await?;
-        let who = Who { session_id: Some(bearer.session_id), ..Who::staff(hospital_id, staff_id, role) };
+        let Some(standing) = repo::standing_in_tx(&tx, hospital_id, SessionId(id), now).await? else { return Ok(None) };
+        let who = Who { session_id: Some(SessionId(id)), ..Who::staff(hospital_id, staff_id, standing.role) };
         let event = request.event(now, who, AuditAction::SignIn, AuditOutcome::Ok);
         tx.commit_with(&request.entry(vec![event])).await?;
-        self.opened(bearer, refresh, expires_at, request)
+        self.opened(&standing, refresh, expires_at, request).map(Some)
     }
 
     pub(super) fn idle_end(&self, now: DateTime<Utc>, absolute_end: DateTime<Utc>) -> DateTime<Utc> {
@@ -138,18 +133,19 @@ impl Sessions {
     /// The tokens of a session that stands until `expires_at`.
     pub(super) fn opened(
         &self,
-        bearer: Bearer,
+        standing: &Standing,
         refresh: RefreshToken,
         expires_at: DateTime<Utc>,
         request: &RequestContext,
     ) -> Result<Opened, AppError> {
-        let Bearer { hospital_id, staff_id, role, session_id } = bearer;
+        let Standing { staff_id, role, .. } = *standing;
+        let RefreshToken { hospital_id, session_id, .. } = refresh;
         let access = self.tokens.issue_until(staff_id, hospital_id, role, session_id, expires_at)?;
         let viewer = Viewer {
             hospital_id,
             actor: Actor::Staff { id: staff_id, session_id },
             role,
-            permissions: role.permissions(),
+            permissions: standing.permissions(),
             expires_at: access.expires_at,
         };
         let scope = Arc::new(HospitalScope::new(self.database.clone(), self.clock.clone(), viewer, request.clone()));

@@ -4,11 +4,12 @@ use chrono::{DateTime, Duration, Utc};
 use sea_orm::DbErr;
 
 use super::authenticate::Sessions;
-use super::open::{Bearer, Opened, token_row};
-use super::repo::{self, SessionRow, Standing};
+use super::open::{Opened, token_row};
+use super::repo::{self, Ending, SessionRow};
 use super::service;
 use crate::audit::{AuditAction, AuditOutcome, Event, RequestContext, Who};
 use crate::auth::RefreshToken;
+use crate::error::{AppError, ErrorCode, seconds};
 use crate::graphql::{Fail, UserError, UserErrorCode};
 use crate::kernel::{Client, HospitalId, Role, SessionId, StaffId};
 use crate::tenancy::WriteTx;
@@ -16,6 +17,10 @@ use crate::tenancy::WriteTx;
 /// How long the bearer of a used token still gets its successor: two tabs of one browser that refresh at once, or a reply
 /// that got lost, must not look like theft (directus/directus#22360).
 const GRACE: Duration = Duration::seconds(10);
+
+/// Most refreshes of one session in [`WHILE`]. A client that does its part needs one in ten minutes.
+const MOST: u64 = 10;
+const WHILE: Duration = Duration::minutes(1);
 
 /// What a token that was presented is worth.
 enum Worth {
@@ -25,6 +30,8 @@ enum Worth {
     Nothing,
     /// It was used before: somebody has a copy.
     Reused,
+    /// The session was refreshed too often; this token works again after so long.
+    TooSoon(Duration),
 }
 
 impl Sessions {
@@ -36,15 +43,16 @@ impl Sessions {
         // Whoever else refreshes this session waits here, and then finds what this one has done.
         let session = repo::lock(&tx, hospital_id, session_id).await?.ok_or_else(invalid)?;
         let standing = repo::standing_in_tx(&tx, hospital_id, session_id, self.clock.now()).await?;
-        let Some(Standing { staff_id, role, .. }) = standing else { return Err(invalid()) };
+        let standing = standing.ok_or_else(invalid)?;
         match self.worth(&tx, &session, &token, &request.client).await? {
             Worth::Successor(refresh, expires_at) => {
                 tx.commit().await?;
-                Ok(self.opened(Bearer { hospital_id, staff_id, role, session_id }, refresh, expires_at, request)?)
+                Ok(self.opened(&standing, refresh, expires_at, request)?)
             }
             Worth::Nothing => Err(invalid()),
+            Worth::TooSoon(wait) => Err(too_often(wait).into()),
             Worth::Reused => {
-                self.end_family(tx, &session, role, request).await?;
+                self.end_family(tx, &session, standing.role, request).await?;
                 Err(invalid())
             }
         }
@@ -63,6 +71,11 @@ impl Sessions {
         let Some(used_at) = row.used_at else {
             if row.expires_at <= now {
                 return Ok(Worth::Nothing);
+            }
+            if let Some(earlier) = repo::refreshed(tx, token, MOST - 1).await?
+                && now - earlier < WHILE
+            {
+                return Ok(Worth::TooSoon(WHILE - (now - earlier)));
             }
             let child = RefreshToken::random(token.hospital_id, token.session_id);
             let expires_at = self.idle_end(now, session.absolute_expires_at);
@@ -92,8 +105,8 @@ impl Sessions {
         // Asked first: the door closes with the session.
         let contexts = repo::contexts(&tx, SessionId(session.id)).await?;
         repo::revoke(&tx, session, now).await?;
-        let (hospital, staff) = (HospitalId(session.hospital_id), StaffId(session.staff_id));
-        let who = Who { session_id: Some(SessionId(session.id)), ..Who::staff(hospital, staff, role) };
+        let here = Who::staff(HospitalId(session.hospital_id), StaffId(session.staff_id), role);
+        let who = Who { session_id: Some(SessionId(session.id)), ..here };
         let event = request.event(now, who, AuditAction::SignOut, AuditOutcome::Ok);
         let reason = Some("A refresh token was used a second time.".to_owned());
         tx.commit_with(&request.entry(vec![Event { reason, ..event }])).await?;
@@ -102,9 +115,16 @@ impl Sessions {
             "a refresh token was used a second time: its session and those of the same sign-in are ended"
         );
         let places = service::places(who, &contexts);
-        service::end_all(&self.database, &places, Some(session.sign_in_id), now, request).await?;
+        service::end_all(&self.database, &places, Ending::SignIn(session.sign_in_id), now, request).await?;
         Ok(())
     }
+}
+
+fn too_often(wait: Duration) -> AppError {
+    let wait = wait.to_std().unwrap_or_default();
+    let message =
+        format!("The session was refreshed too often. Try again in {} s; the token keeps working.", seconds(wait));
+    AppError::public(ErrorCode::RateLimited, message).retry_after(wait)
 }
 
 fn invalid() -> Fail {

@@ -2,13 +2,13 @@ use chrono::{DateTime, Utc};
 use entity::{refresh_token, session};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, QueryTrait, Set, Statement, Unchanged,
+    QuerySelect, Set, Statement, Unchanged,
 };
 use session::{Column, Entity};
 use uuid::Uuid;
 
 use crate::auth::RefreshToken;
-use crate::kernel::{Client, HospitalId, Role, SessionId, StaffId};
+use crate::kernel::{Client, HospitalId, Permission, PermissionSet, Role, SessionId, StaffId};
 use crate::tenancy::Tx;
 
 pub(super) use refresh_token::{ActiveModel as RefreshTokenChange, Model as RefreshTokenRow};
@@ -23,6 +23,19 @@ pub(super) struct Standing {
     pub(super) staff_id: StaffId,
     pub(super) role: Role,
     pub(super) last_used_at: DateTime<Utc>,
+    /// The hospital requires a second factor, and the account has none.
+    lacks_second_factor: bool,
+}
+
+/// Which sessions of a member of staff are ended.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domains) enum Ending {
+    /// All of them.
+    All,
+    /// Those of one sign-in.
+    SignIn(Uuid),
+    /// All but this one.
+    AllBut(SessionId),
 }
 
 /// A place where an account works.
@@ -43,7 +56,7 @@ impl ContextRow {
 
 /// The question whether a session stands. See `session_standing` in the migrations: it enters the hospital by itself.
 pub(super) fn standing(hospital: HospitalId, id: SessionId, now: DateTime<Utc>) -> Statement {
-    let sql = "SELECT staff_id, role, last_used_at FROM session_standing($1, $2, $3)";
+    let sql = "SELECT staff_id, role, last_used_at, lacks_second_factor FROM session_standing($1, $2, $3)";
     Statement::from_sql_and_values(DbBackend::Postgres, sql, [hospital.0.into(), id.0.into(), now.into()])
 }
 
@@ -65,7 +78,18 @@ impl Standing {
             staff_id: StaffId(row.try_get("", "staff_id")?),
             role: known.ok_or_else(|| DbErr::Type("a role that nobody knows".into()))?,
             last_used_at: row.try_get("", "last_used_at")?,
+            lacks_second_factor: row.try_get("", "lacks_second_factor")?,
         })
+    }
+
+    /// What the session may do: what its role may; or, until there is the second factor that the hospital requires, only what
+    /// everybody who is signed in may, which is enough to set one up.
+    pub(super) fn permissions(&self) -> PermissionSet {
+        let all = self.role.permissions();
+        if !self.lacks_second_factor {
+            return all;
+        }
+        all.iter().filter(|permission| matches!(permission, Permission::Public | Permission::SignedIn)).collect()
     }
 }
 
@@ -140,19 +164,18 @@ fn key(row: &SessionRow) -> SessionChange {
     SessionChange { hospital_id: Unchanged(row.hospital_id), id: Unchanged(row.id), ..SessionChange::default() }
 }
 
-/// Ends what a member of staff has open in this hospital, all or what comes from one sign-in, and says how many that were.
-pub(super) async fn revoke_all(
-    tx: &Tx,
-    staff: StaffId,
-    sign_in: Option<Uuid>,
-    at: DateTime<Utc>,
-) -> Result<u64, DbErr> {
+/// Ends what a member of staff has open in this hospital, and says how many that were.
+pub(super) async fn revoke_all(tx: &Tx, staff: StaffId, ending: Ending, at: DateTime<Utc>) -> Result<u64, DbErr> {
     let open = Entity::update_many()
         .set(SessionChange { revoked_at: Set(Some(at)), ..SessionChange::default() })
         .filter(Column::StaffId.eq(staff.0))
         .filter(Column::RevokedAt.is_null())
-        .filter(Column::ExpiresAt.gt(at))
-        .apply_if(sign_in, |update, sign_in| update.filter(Column::SignInId.eq(sign_in)));
+        .filter(Column::ExpiresAt.gt(at));
+    let open = match ending {
+        Ending::All => open,
+        Ending::SignIn(id) => open.filter(Column::SignInId.eq(id)),
+        Ending::AllBut(spared) => open.filter(Column::Id.ne(spared.0)),
+    };
     open.exec(tx).await.map(|done| done.rows_affected)
 }
 
@@ -176,6 +199,23 @@ pub(super) async fn used(
 pub(super) async fn token(tx: &Tx, token: &RefreshToken) -> Result<Option<RefreshTokenRow>, DbErr> {
     let key = (token.hospital_id.0, token.session_id.0, token.secret_hash().to_vec());
     refresh_token::Entity::find_by_id(key).one(tx).await
+}
+
+/// When the session was refreshed, `earlier` times before the last time; `None` when it was not so often.
+pub(super) async fn refreshed(tx: &Tx, token: &RefreshToken, earlier: u64) -> Result<Option<DateTime<Utc>>, DbErr> {
+    use refresh_token::Column;
+    refresh_token::Entity::find()
+        .select_only()
+        .column(Column::IssuedAt)
+        .filter(Column::HospitalId.eq(token.hospital_id.0))
+        .filter(Column::SessionId.eq(token.session_id.0))
+        .filter(Column::ParentHash.is_not_null())
+        .order_by_desc(Column::IssuedAt)
+        .offset(earlier)
+        .limit(1)
+        .into_tuple()
+        .one(tx)
+        .await
 }
 
 pub(super) async fn insert_token(tx: &Tx, row: RefreshTokenRow) -> Result<(), DbErr> {

@@ -1,9 +1,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use uuid::Uuid;
 
 use super::object::Session;
-use super::repo::{self, ContextRow, SessionRow};
+use super::repo::{self, ContextRow, Ending, SessionRow};
 use crate::audit::{AuditAction, AuditOutcome, RequestContext, Who};
 use crate::error::AppError;
 use crate::graphql::{Fail, UserError};
@@ -77,7 +76,7 @@ pub(super) async fn sign_out_everywhere(scope: &HospitalScope, database: &Databa
     // A request holds one connection at a time.
     scope.close().await?;
     let places = places(Who::viewer(&scope.viewer), &contexts);
-    let ended = end_all(database, &places, None, scope.clock.now(), scope.witness().request()).await?;
+    let ended = end_all(database, &places, Ending::All, scope.clock.now(), scope.witness().request()).await?;
     scope.witness().recorded();
     Ok(ended)
 }
@@ -91,14 +90,14 @@ pub(super) fn places(here: Who, contexts: &[ContextRow]) -> Vec<Who> {
     std::iter::once(here).chain(elsewhere.filter(|who| who.hospital_id != here.hospital_id)).collect()
 }
 
-/// Ends the sessions of an account in these places, all or those of one sign-in, and says how many.
+/// Ends sessions of an account in these places, and says how many.
 ///
 /// Each hospital is a transaction of its own, and while one is swept a session of the next may be switched back into it; so
 /// it is done until nothing is found. [`super::Sessions::switch`] does its part.
-pub(super) async fn end_all(
+pub(in crate::domains) async fn end_all(
     database: &Database,
     places: &[Who],
-    sign_in: Option<Uuid>,
+    ending: Ending,
     now: DateTime<Utc>,
     request: &RequestContext,
 ) -> Result<u64, DbErr> {
@@ -107,7 +106,7 @@ pub(super) async fn end_all(
         let mut found = 0;
         for who in places {
             let tx = database.begin_for_credential(who.hospital_id).await?;
-            let here = repo::revoke_all(&tx, StaffId(who.id), sign_in, now).await?;
+            let here = repo::revoke_all(&tx, StaffId(who.id), ending, now).await?;
             if here > 0 {
                 let event = request.event(now, *who, AuditAction::SignOut, AuditOutcome::Ok);
                 tx.commit_with(&request.entry(vec![event])).await?;

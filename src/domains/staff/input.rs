@@ -67,7 +67,7 @@ pub struct CreateStaffInput {
     pub(super) name: String,
     /// The role.
     pub(super) role: Role,
-    /// Password for the first sign-in, 15 to 128 characters. A person who has an account already keeps the password of
+    /// Password for the first sign-in, 15 to 128 characters, none that is easy to guess. A person who has an account already keeps the password of
     /// that account, and this one is not used; the answer does not tell.
     #[graphql(secret)]
     pub(super) initial_password: String,

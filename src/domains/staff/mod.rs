@@ -1,7 +1,8 @@
 //! Staff: who works here.
 //!
 //! A member of staff is an account (a login) at work in one hospital, in one role. One account may be staff of several
-//! hospitals; none of them can tell. A hospital always keeps an active administrator.
+//! hospitals; none of them can tell. A hospital always keeps an active administrator. People join by an invitation (see
+//! `invitations`); `createStaff` is for those whom no letter reaches.
 
 mod input;
 mod loader;
@@ -17,7 +18,9 @@ pub use loader::loaders;
 pub use mutation::Mutation;
 pub use object::{Staff, StaffConnection, StaffEdge};
 pub use query::Query;
-pub(super) use service::email_of;
+pub(super) use service::{
+    NewStaff, active, checked_role, email_of, has_second_factor, is_here_in_tx, join_in_tx, taken,
+};
 
 use crate::error::AppError;
 use crate::graphql::{loader as request_loader, scope};

@@ -43,7 +43,9 @@ pub struct DeactivateStaffPayload {
 
 #[Object(name = "StaffMutations")]
 impl Mutation {
-    /// Adds a member of staff to your hospital.
+    /// Adds a member of staff to your hospital with a password that you choose. Prefer `inviteStaff`: there the person chooses,
+    /// and shows that the address is the own. This is for people whom no letter reaches; the password opens your hospital only,
+    /// until they choose one of their own by letter, with `requestPasswordReset`.
     #[graphql(directive = access::apply(Permission::ManageStaff), directive = semantic_non_null::apply())]
     async fn create_staff(
         &self,

@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use entity::{account, staff};
 use sea_orm::sea_query::Expr;
 use sea_orm::sea_query::extension::postgres::PgExpr;
@@ -10,7 +11,8 @@ use staff::{Column, Entity};
 use crate::kernel::{AccountId, HospitalId, Role, StaffId};
 use crate::tenancy::{PageRequest, Tx, containing};
 
-pub(super) use staff::{ActiveModel as StaffChange, Model as StaffRow, Role as RoleRow, Status as StaffStatusRow};
+pub(in crate::domains) use staff::Role as RoleRow;
+pub(super) use staff::{ActiveModel as StaffChange, Model as StaffRow, Status as StaffStatusRow};
 
 /// Which members of staff a list holds.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +80,22 @@ pub(super) async fn emails(tx: &Tx, accounts: Vec<AccountId>) -> Result<Vec<(Acc
         .all(tx)
         .await?;
     Ok(rows.into_iter().map(|(id, email)| (AccountId(id), email)).collect())
+}
+
+/// Whether an account of this address has a staff record in this hospital.
+pub(super) async fn knows(tx: &Tx, email: &str) -> Result<bool, DbErr> {
+    let of_address = account::Entity::find().select_only().column(account::Column::Id);
+    let found =
+        of_address.filter(account::Column::Email.eq(email)).into_tuple::<sea_orm::prelude::Uuid>().one(tx).await?;
+    Ok(found.is_some())
+}
+
+/// Whether an account that works in this hospital has a second factor.
+pub(super) async fn has_second_factor(tx: &Tx, account: AccountId) -> Result<bool, DbErr> {
+    let since = account::Entity::find().select_only().column(account::Column::FactorSince);
+    let since: Option<Option<DateTime<Utc>>> =
+        since.filter(account::Column::Id.eq(account.0)).into_tuple().one(tx).await?;
+    Ok(since.flatten().is_some())
 }
 
 /// The account of an address, made with this password hash if there is none yet. See `account_door` in the migrations.

@@ -1,14 +1,16 @@
+use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, Set};
 use uuid::Uuid;
 
 use super::input::{CreateStaffInput, DeactivateStaffInput, UpdateStaffInput};
 use super::object::Staff;
 use super::repo::{self, Criteria, RoleRow, StaffChange, StaffRow, StaffStatusRow};
-use crate::auth::{PasswordProblem, Passwords};
+use crate::auth::{PasswordRule, Passwords};
 use crate::domains::idempotency_keys::{self, Claim};
+use crate::domains::{accounts, hospitals};
 use crate::error::{AppError, violated_constraint};
 use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
-use crate::kernel::{AccountId, Permission, Role, StaffId, Viewer, text};
+use crate::kernel::{AccountId, HospitalId, Permission, Role, StaffId, Viewer, text};
 use crate::tenancy::{HospitalScope, Page, PageRequest, WriteTx};
 
 pub(super) async fn list(
@@ -43,6 +45,15 @@ pub(in crate::domains) async fn email_of(scope: &HospitalScope, staff: &Staff) -
     Ok(emails(scope, vec![staff.account_id()]).await?.pop().map(|(_, email)| email))
 }
 
+/// Somebody who joins a hospital.
+pub(in crate::domains) struct NewStaff {
+    pub(in crate::domains) email: String,
+    pub(in crate::domains) name: String,
+    pub(in crate::domains) role: RoleRow,
+    /// Opens the account if there is none of that address yet. An account that exists keeps its own.
+    pub(in crate::domains) password_hash: String,
+}
+
 pub(super) async fn create(
     scope: &HospitalScope,
     passwords: &Passwords,
@@ -52,37 +63,74 @@ pub(super) async fn create(
     let name = check.text("name", &input.name, 100, text::line);
     let email = check.email("email", &input.email);
     let role = checked_role(&mut check, input.role);
-    check_password(&mut check, &input.initial_password);
+    let hospital = hospitals::name_in_tx(&*scope.read().await?, scope.hospital_id()).await?;
+    // A request holds one connection at a time, and none while it computes.
+    scope.close().await?;
+    let rule = PasswordRule { beside_factor: false, words: vec![name.clone(), email.clone(), hospital] };
+    if let Err(problem) = passwords.check(&input.initial_password, rule).await? {
+        check.refuse(accounts::code_of(problem), "initialPassword", problem.message("initialPassword"));
+    }
     check.done()?;
     // Hashed whether the account is new or not: the time must not tell.
     let password_hash = passwords.hash(&input.initial_password).await?;
 
-    let now = scope.clock.now();
-    let id = Uuid::now_v7();
+    let id = StaffId(Uuid::now_v7());
     let fingerprint = format!("{email}\n{name}\n{}", input.role.name());
     let tx = scope.write().await?;
     let key = input.idempotency_key.as_deref();
-    if let Claim::Done(made) = idempotency_keys::claim(scope, &tx, "createStaff", key, &fingerprint, id).await? {
+    if let Claim::Done(made) = idempotency_keys::claim(scope, &tx, "createStaff", key, &fingerprint, id.0).await? {
         scope.witness().subject(made);
         let row = repo::lock(&tx, scope.hospital_id(), StaffId(made)).await?.ok_or_else(not_found)?;
         return Ok(Staff::new(row));
     }
-    let account = repo::account(&tx, AccountId(Uuid::now_v7()), &email, &password_hash).await?;
+    let new = NewStaff { email, name, role, password_hash };
+    let account = AccountId(Uuid::now_v7());
+    let (staff, _) = join_in_tx(&tx, scope.hospital_id(), id, account, new, scope.clock.now()).await?;
+    scope.witness().subject(id.0);
+    tx.commit().await?;
+    Ok(staff)
+}
+
+/// Lets somebody join. Gives the account as well: `new_account`, unless the address has one already.
+pub(in crate::domains) async fn join_in_tx(
+    tx: &WriteTx,
+    hospital: HospitalId,
+    id: StaffId,
+    new_account: AccountId,
+    new: NewStaff,
+    now: DateTime<Utc>,
+) -> Result<(Staff, AccountId), Fail> {
+    let account = repo::account(tx, new_account, &new.email, &new.password_hash).await?;
     let row = StaffRow {
-        hospital_id: scope.hospital_id().0,
-        id,
+        hospital_id: hospital.0,
+        id: id.0,
         account_id: account.0,
-        name,
-        role,
+        name: new.name,
+        role: new.role,
         status: StaffStatusRow::Active,
         version: 1,
         created_at: now,
         updated_at: now,
     };
-    let row = repo::insert(&tx, row).await.map_err(already_here)?;
-    scope.witness().subject(row.id);
-    tx.commit().await?;
-    Ok(Staff::new(row))
+    let row = repo::insert(tx, row).await.map_err(already_here)?;
+    Ok((Staff::new(row), account))
+}
+
+/// A member of staff who works in the viewer's hospital; `staffId` of the input names it.
+pub(in crate::domains) async fn active(scope: &HospitalScope, id: StaffId) -> Result<Staff, Fail> {
+    let member = by_ids(scope, vec![id]).await?.pop();
+    let member = member.ok_or_else(|| UserError::not_found("staffId", "member of staff"))?;
+    if member.is_active() { Ok(member) } else { Err(CannotReason::Deactivated.user_error("staffId").into()) }
+}
+
+/// Whether somebody with this address works here already, or did.
+pub(in crate::domains) async fn is_here_in_tx(tx: &WriteTx, email: &str) -> Result<bool, DbErr> {
+    repo::knows(tx, email).await
+}
+
+/// Whether the account of a member of staff has a second factor.
+pub(in crate::domains) async fn has_second_factor(scope: &HospitalScope, staff: &Staff) -> Result<bool, AppError> {
+    Ok(repo::has_second_factor(&*scope.read().await?, staff.account_id()).await?)
 }
 
 pub(super) async fn update(scope: &HospitalScope, input: UpdateStaffInput) -> Result<Staff, Fail> {
@@ -181,7 +229,7 @@ fn keep_an_admin(scope: &HospitalScope, admins: &[StaffRow], leaving: &StaffRow,
 }
 
 /// The role as it is stored; a clinician's when it is refused.
-fn checked_role(check: &mut Check, role: Role) -> RoleRow {
+pub(in crate::domains) fn checked_role(check: &mut Check, role: Role) -> RoleRow {
     repo::staff_role(role).unwrap_or_else(|| {
         let message = "role must be ADMIN or CLINICIAN. For a partner's system make a partner key.";
         check.refuse(UserErrorCode::Invalid, "role", message);
@@ -189,26 +237,16 @@ fn checked_role(check: &mut Check, role: Role) -> RoleRow {
     })
 }
 
-fn check_password(check: &mut Check, password: &str) {
-    let (code, message) = match Passwords::check(password) {
-        Ok(()) => return,
-        Err(PasswordProblem::TooShort) => {
-            (UserErrorCode::TooShort, "initialPassword must have at least 15 characters.")
-        }
-        Err(PasswordProblem::TooLong) => (UserErrorCode::TooLong, "initialPassword may have at most 128 characters."),
-        Err(PasswordProblem::Forbidden) => (UserErrorCode::Invalid, "initialPassword has control characters."),
-    };
-    check.refuse(code, "initialPassword", message);
-}
-
 fn not_found() -> UserError {
     UserError::not_found("id", "member of staff")
 }
 
 fn already_here(error: DbErr) -> Fail {
-    if violated_constraint(&error) == Some("staff_hospital_id_account_id_key") {
-        let message = "Somebody with this e-mail address works in your hospital already, or did and was deactivated.";
-        return UserError::new(UserErrorCode::Taken, &["email"], message).into();
-    }
-    error.into()
+    if violated_constraint(&error) == Some("staff_hospital_id_account_id_key") { taken().into() } else { error.into() }
+}
+
+/// An address that cannot join because it has.
+pub(in crate::domains) fn taken() -> UserError {
+    let message = "Somebody with this e-mail address works in your hospital already, or did and was deactivated.";
+    UserError::new(UserErrorCode::Taken, &["email"], message)
 }

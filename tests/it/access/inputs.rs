@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::sdl::{Input, Kind, Schema};
-use super::world::{Ids, World};
+use super::world::{Ids, RECOVERY_CODE, World};
 use crate::support::PASSWORD;
 
 /// What a mutation is to come to.
@@ -42,13 +42,27 @@ pub struct Values<'a> {
     clinician: &'a str,
     both: &'a str,
     refresh_token: &'a str,
+    invitation_token: &'a str,
+    reset_token: String,
+    code: String,
     number: AtomicU32,
 }
 
 impl<'a> Values<'a> {
     pub fn new(schema: &'a Schema, world: &'a World) -> Self {
-        let World { ids, clinician, both, refresh_token, .. } = world;
-        Self { schema, ids, clinician, both, refresh_token, number: AtomicU32::new(0) }
+        let World { ids, clinician, both, refresh_token, invitation_token, .. } = world;
+        let (reset_token, code) = (world.reset_token.reveal(), world.code());
+        Self {
+            schema,
+            ids,
+            clinician,
+            both,
+            refresh_token,
+            invitation_token,
+            reset_token,
+            code,
+            number: AtomicU32::new(0),
+        }
     }
 
     /// The arguments that a field cannot do without, in parentheses.
@@ -101,14 +115,20 @@ impl<'a> Values<'a> {
             "SignInInput.email" if aim == Aim::Choices => self.both.to_owned(),
             "SignInInput.email" => self.clinician.to_owned(),
             "SignInInput.password" if bad => "not the password".to_owned(),
-            "SignInInput.password" => PASSWORD.to_owned(),
             "SignInInput.hospital" => "hospital-0".to_owned(),
             "RefreshSessionInput.refreshToken" if !bad => self.refresh_token.to_owned(),
+            "AcceptInvitationInput.token" if !bad => self.invitation_token.to_owned(),
+            "ResetPasswordInput.token" if !bad => self.reset_token.clone(),
+            "RequestPasswordResetInput.email" => "nobody@nowhere.example".to_owned(),
+            "ConfirmSecondFactorInput.code" if !bad => self.code.clone(),
+            _ if !bad && coordinate.ends_with(".code") => RECOVERY_CODE.to_owned(),
+            _ if !bad && coordinate.to_lowercase().ends_with("password") => PASSWORD.to_owned(),
             "CreateStaffInput.initialPassword" if bad => "short".to_owned(),
-            "CreateStaffInput.initialPassword" => PASSWORD.to_owned(),
             "CreatePartnerKeyInput.allowedNetworks" => "127.0.0.0/8".to_owned(),
-            _ if bad && coordinate.starts_with("Create") => String::new(),
-            "CreateStaffInput.email" | "CreatePatientInput.contactEmail" => format!("new{number}@new.example"),
+            _ if bad && (coordinate.starts_with("Create") || coordinate.starts_with("Invite")) => String::new(),
+            "CreateStaffInput.email" | "InviteStaffInput.email" | "CreatePatientInput.contactEmail" => {
+                format!("new{number}@new.example")
+            }
             _ => format!("N{number}"),
         }
     }
@@ -127,6 +147,8 @@ impl<'a> Values<'a> {
             ("UpdatePatientInput.id" | "ArchivePatientInput.id", _) => &ids.spare_patient,
             ("UpdateStaffInput.id" | "DeactivateStaffInput.id", _) => &ids.spare_staff,
             ("UpdateTaskLogInput.id" | "DeleteTaskLogInput.id", _) => &ids.spare_log,
+            ("StartPasswordResetInput.staffId" | "ResetSecondFactorInput.staffId", _) => &ids.spare_staff,
+            ("RevokeInvitationInput.id", _) => &ids.invitation,
             ("RevokePartnerKeyInput.id" | "ExplainAccessAs.partnerKeyId", _) => &ids.key,
             ("SwitchContextInput.staffId", _) => &ids.clinician,
             ("RevokeSessionInput.id", _) => &ids.session,

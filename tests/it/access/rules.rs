@@ -59,13 +59,21 @@ pub const RULES: [Rule; 7] = [
             "Mutation.signOut",
             "Mutation.signOutEverywhere",
             "Mutation.revokeSession",
+            "Mutation.acceptInvitation",
+            "Mutation.changePassword",
+            "Mutation.requestPasswordReset",
+            "Mutation.resetPassword",
+            "Mutation.startSecondFactor",
+            "Mutation.confirmSecondFactor",
+            "Mutation.removeSecondFactor",
+            "Mutation.renewRecoveryCodes",
         ],
     },
     Rule {
         name: "people-only",
         says: "empty with a partner's key, which does not sign in",
         binds: &["PARTNER"],
-        fields: &["Viewer.sessions", "Viewer.contexts"],
+        fields: &["Viewer.sessions", "Viewer.contexts", "Viewer.secondFactor"],
     },
     Rule {
         name: "nobody-yet",
@@ -85,14 +93,14 @@ impl Rule {
 pub fn leads_nowhere(schema: &Schema, viewer: &Viewer, step: &Step) -> bool {
     let Step { owner, field, on } = step;
     let hidden_kind = || on.as_ref().is_some_and(|on| !viewer.holds(schema.need(on, "__typename")));
-    let of_people = owner == "Viewer" && ["sessions", "contexts"].contains(&field.as_str());
+    let of_people = owner == "Viewer" && ["sessions", "contexts", "secondFactor"].contains(&field.as_str());
     (of_people && viewer.only_reads)
         || (owner == "Query" && field == "viewer" && !viewer.holds("SIGNED_IN"))
         || (viewer.holds("SIGNED_IN") && owner == "Query" && hidden_kind())
 }
 
 /// A rule at a field: a document, where to look in the answer, and what stands there. The words in `<>` are ids.
-const CASES: [(&str, &str, &str, &str, &str); 26] = [
+const CASES: [(&str, &str, &str, &str, &str); 35] = [
     (
         "own-logs",
         "Mutation.updateTaskLog",
@@ -211,6 +219,69 @@ const CASES: [(&str, &str, &str, &str, &str); 26] = [
         "mutation { revokeSession(input: {id: \"\"}) { __typename } }",
         "/errors/0/extensions/code",
         "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.acceptInvitation",
+        "mutation { acceptInvitation(input: {token: \"\", password: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.changePassword",
+        "mutation { changePassword(input: {currentPassword: \"\", newPassword: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.requestPasswordReset",
+        "mutation { requestPasswordReset(input: {email: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.resetPassword",
+        "mutation { resetPassword(input: {token: \"\", newPassword: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.startSecondFactor",
+        "mutation { startSecondFactor(input: {password: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.confirmSecondFactor",
+        "mutation { confirmSecondFactor(input: {code: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.removeSecondFactor",
+        "mutation { removeSecondFactor(input: {password: \"\", code: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "key-only-reads",
+        "Mutation.renewRecoveryCodes",
+        "mutation { renewRecoveryCodes(input: {password: \"\", code: \"\"}) { __typename } }",
+        "/errors/0/extensions/code",
+        "\"FORBIDDEN\"",
+    ),
+    (
+        "people-only",
+        "Viewer.secondFactor",
+        "{ viewer { secondFactor { enrolled } } }",
+        "/data/viewer/secondFactor",
+        "null",
     ),
     ("people-only", "Viewer.sessions", "{ viewer { sessions { id } } }", "/data/viewer/sessions", "[]"),
     ("people-only", "Viewer.contexts", "{ viewer { contexts { staffId } } }", "/data/viewer/contexts", "[]"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use patient_logger::auth::ResetToken;
 use patient_logger::kernel::{Holders, Permission, Role};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::support::{Actor, History, Hospital, PASSWORD, TestApp};
 
 /// Texts that stand in one place each, and the permission without which nobody may meet them. The last are those of the
 /// other hospital.
-pub const CANARIES: [(&str, &str); 17] = [
+pub const CANARIES: [(&str, &str); 18] = [
     ("canary-phone", "READ_PATIENT_CONTACT"),
     ("canary-mail", "READ_PATIENT_CONTACT"),
     ("CANARY-MRN", "READ_PATIENT_IDENTITY"),
@@ -28,6 +29,7 @@ pub const CANARIES: [(&str, &str); 17] = [
     ("colleague@canary", "READ_STAFF_ACCOUNTS"),
     ("former@canary", "READ_STAFF_ACCOUNTS"),
     ("canary-key", "MANAGE_PARTNER_KEYS"),
+    ("canary-invited", "MANAGE_STAFF"),
     ("canary-foreign", "(nobody)"),
 ];
 
@@ -81,6 +83,8 @@ pub struct Ids {
     pub hospital: String,
     /// To be revoked.
     pub key: String,
+    /// To be revoked.
+    pub invitation: String,
     /// The session of the clinician.
     pub session: String,
     /// Sealed.
@@ -108,7 +112,16 @@ pub struct World {
     pub clinician: String,
     /// With which a session of the clinician can be prolonged; again and again, because here no time passes.
     pub refresh_token: String,
+    /// With which somebody can join.
+    pub invitation_token: String,
+    /// With which a new password can be chosen.
+    pub reset_token: ResetToken,
 }
+
+/// The secret of everybody's second factor.
+const FACTOR: &[u8; 20] = b"12345678901234567890";
+/// Everybody's recovery code.
+pub const RECOVERY_CODE: &str = "AAAABBBBCCCCDDDDEEEEFFFF";
 
 impl World {
     pub async fn new() -> Self {
@@ -133,10 +146,45 @@ impl World {
         app.wait(chrono::Duration::seconds(-1));
         let gone = new_key(&admin, "canary-key gone").await;
         admin.mutate("revokePartnerKey", json!({ "id": gone }), "partnerKey { id }").await;
+        ids.invitation = invite(&admin, "canary-invited@x.example").await;
+        let revoked = invite(&admin, "canary-invited-not@x.example").await;
+        admin.mutate("revokeInvitation", json!({ "id": revoked }), "invitation { id }").await;
+        accept(&app, &admin, "joined@spare.example").await;
+        invite(&admin, "joins@spare.example").await;
+        let invitation_token = app.mail.token("joins@spare.example", 1).await;
         let clinician = mark_people(&app, &one, &two).await;
         let refresh_token = sign_in(&app.anonymous(), &clinician).await;
-        History::of(&app.database).seal_and_post().await;
-        Self { app, viewers, ids, both, clinician, refresh_token }
+        let reset_token = ResetToken::random();
+        let world = Self { app, viewers, ids, both, clinician, refresh_token, invitation_token, reset_token };
+        world.arm().await;
+        History::of(&world.app.database).seal_and_post().await;
+        world
+    }
+
+    /// Gives some people a second factor, and the clinician one to confirm; and somebody the token for a new password.
+    async fn arm(&self) {
+        let mut superuser = self.app.database.superuser().await;
+        let sql = "SELECT id, email FROM accounts WHERE email IN ('admin@canary.example', 'spare@spare.example', $1)";
+        let accounts: Vec<(Uuid, String)> =
+            sqlx::query_as(sql).bind(&self.clinician).fetch_all(&mut superuser).await.unwrap();
+        assert_eq!(accounts.len(), 3);
+        let sealer = self.app.app.keys.sealer("second factor");
+        for (id, email) in accounts {
+            let sql = "UPDATE accounts SET factor_secret = $2, factor_since = CASE WHEN $3 THEN created_at END, factor_step = NULL,
+                       recovery_hashes = ARRAY[$4]::bytea[] WHERE id = $1";
+            let update = sqlx::query(sql).bind(id).bind(sealer.seal(id.as_bytes(), FACTOR));
+            let hash = <sha2::Sha256 as sha2::Digest>::digest(RECOVERY_CODE).to_vec();
+            update.bind(email != self.clinician).bind(hash).execute(&mut superuser).await.unwrap();
+        }
+        let sql =
+            "UPDATE accounts SET reset_hash = $1, reset_expires_at = '2030-01-01' WHERE email = 'spare@spare.example'";
+        sqlx::query(sql).bind(self.reset_token.secret_hash().to_vec()).execute(&mut superuser).await.unwrap();
+    }
+
+    /// What the clinician's telephone shows.
+    pub fn code(&self) -> String {
+        let time = u64::try_from(self.app.now().timestamp()).unwrap();
+        totp_rs::Builder::new().with_secret(FACTOR.to_vec()).build().unwrap().generate(time).to_string()
     }
 
     pub fn viewer(&self, name: &str) -> &Viewer {
@@ -153,9 +201,14 @@ impl World {
             "UPDATE task_logs SET deleted_at = NULL WHERE description <> 'canary-deleted'",
             "UPDATE partner_keys SET revoked_at = NULL WHERE name = 'canary-key spare'",
             "UPDATE sessions SET revoked_at = NULL",
+            "DELETE FROM staff WHERE account_id IN (SELECT id FROM accounts WHERE email = 'joins@spare.example')",
+            "UPDATE invitations SET accepted_at = NULL, staff_id = NULL WHERE email = 'joins@spare.example'",
+            "UPDATE invitations SET revoked_at = NULL WHERE email = 'canary-invited@x.example'",
+            "UPDATE hospitals SET second_factor_required = false",
         ] {
             sqlx::query(sql).execute(&mut superuser).await.unwrap();
         }
+        self.arm().await;
     }
 
     /// All rows of all tables, as one text each. When a key was last used is noted beside the request, and left out, as is the
@@ -217,6 +270,18 @@ async fn key(admin: &Actor, name: &str, permissions: Value) -> Actor {
 async fn new_key(admin: &Actor, name: &str) -> String {
     let input = json!({ "name": name, "expiresAt": "2026-12-31T00:00:00Z" });
     id(&admin.mutate("createPartnerKey", input, "partnerKey { id }").await["partnerKey"])
+}
+
+async fn invite(admin: &Actor, email: &str) -> String {
+    let input = json!({ "email": email, "name": "canary-staff Invited", "role": "CLINICIAN" });
+    id(&admin.mutate("inviteStaff", input, "invitation { id }").await["invitation"])
+}
+
+async fn accept(app: &TestApp, admin: &Actor, email: &str) {
+    invite(admin, email).await;
+    let input = json!({ "token": app.mail.token(email, 1).await, "password": PASSWORD });
+    let payload = app.anonymous().mutate("acceptInvitation", input, "accessToken").await;
+    assert!(payload["accessToken"].is_string(), "{payload}");
 }
 
 fn id(object: &Value) -> String {
@@ -298,10 +363,15 @@ async fn mark_people(app: &TestApp, one: &Hospital, two: &Hospital) -> String {
         sqlx::query(AssertSqlSafe(sql.to_owned())).bind(hospital).execute(connection).await.unwrap();
     };
     let accounts = "UPDATE accounts SET email = split_part(email, '@', 1) || '@canary.example'
-        WHERE email NOT LIKE 'spare@%' AND id IN (SELECT account_id FROM staff WHERE hospital_id = $1)";
+        WHERE email NOT LIKE '%@spare.example' AND id IN (SELECT account_id FROM staff WHERE hospital_id = $1)";
     run(&mut connection, accounts, one.id.0).await;
     run(&mut connection, "UPDATE partner_keys SET last_used_at = now() WHERE hospital_id = $1", one.id.0).await;
-    run(&mut connection, "UPDATE staff SET name = 'canary-staff ' || name WHERE hospital_id = $1", one.id.0).await;
+    run(
+        &mut connection,
+        "UPDATE staff SET name = 'canary-staff ' || name WHERE hospital_id = $1 AND name NOT LIKE 'canary%'",
+        one.id.0,
+    )
+    .await;
     run(&mut connection, "UPDATE staff SET name = 'canary-foreign ' || name WHERE hospital_id = $1", two.id.0).await;
     run(&mut connection, "UPDATE hospitals SET name = 'canary-foreign' WHERE id = $1", two.id.0).await;
     connection.close().await.unwrap();

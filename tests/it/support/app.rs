@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::{Actor, TestDatabase};
+use super::{Actor, MailServer, TestDatabase};
 
 /// The password of everybody.
 pub const PASSWORD: &str = "a password for tests";
@@ -25,7 +25,9 @@ const LIFETIMES: Lifetimes = Lifetimes { access_token: Duration::from_secs(600),
 pub struct TestApp {
     pub app: Arc<App>,
     pub database: TestDatabase,
+    pub mail: MailServer,
     pub url: String,
+    options: AppOptions,
     now: Arc<Mutex<DateTime<Utc>>>,
     hospitals: AtomicU32,
 }
@@ -72,15 +74,35 @@ impl TestApp {
         way: impl AsyncFnOnce(String) -> String,
         set: impl FnOnce(&mut HttpState),
     ) -> Self {
-        let now = "2026-03-01T12:00:00Z".parse().unwrap();
-        Self::start_on(TestDatabase::migrated().await, Keys::random(), now, pool_size, way, set).await
+        Self::start_on(
+            TestDatabase::migrated().await,
+            Keys::random(),
+            start(),
+            pool_size,
+            AppOptions::default(),
+            way,
+            set,
+        )
+        .await
+    }
+
+    /// A server behind a proxy, which tells the addresses of clients.
+    pub async fn behind_a_proxy() -> Self {
+        Self::start_with(|state| state.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await
+    }
+
+    /// A server that does something else than usual.
+    pub async fn start_as(options: AppOptions) -> Self {
+        let database = TestDatabase::migrated().await;
+        Self::start_on(database, Keys::random(), start(), 4, options, async |url| url, |_| {}).await
     }
 
     /// Another server, the same in all but the address: a copy of the database, the same keys and time. This one loses its
     /// connections to the database over it and should not be asked any more.
     pub async fn copy(&self) -> Self {
         let database = self.database.copy().await;
-        Self::start_on(database, self.app.keys.clone(), self.now(), 4, async |url| url, |_| {}).await
+        let (keys, options) = (self.app.keys.clone(), self.options.clone());
+        Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_| {}).await
     }
 
     async fn start_on(
@@ -88,6 +110,7 @@ impl TestApp {
         keys: Keys,
         now: DateTime<Utc>,
         pool_size: u32,
+        options: AppOptions,
         way: impl AsyncFnOnce(String) -> String,
         set: impl FnOnce(&mut HttpState),
     ) -> Self {
@@ -103,14 +126,16 @@ impl TestApp {
             move || *now.lock().unwrap()
         });
         let pool = Database::connect(&settings).await.unwrap();
-        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, AppOptions::default()).unwrap());
+        let mail = MailServer::start().await;
+        let mailed = AppOptions { mailer: mail.mailer(), ..options.clone() };
+        let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, mailed).unwrap());
         let mut state = HttpState::new(app.clone());
         set(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
         tokio::spawn(serve(listener, state, limits, std::future::pending()));
-        Self { app, database, url, now, hospitals: AtomicU32::new(0) }
+        Self { app, database, mail, url, options, now, hospitals: AtomicU32::new(0) }
     }
 
     /// The time that the server believes it is.
@@ -189,10 +214,21 @@ impl TestApp {
         self.actor(&hospital.colleague)
     }
 
+    /// Somebody who has not signed in, at an address that [`TestApp::behind_a_proxy`] lets them have.
+    pub fn stranger_at(&self, address: &str) -> Actor {
+        let headers = [("x-forwarded-for".parse().unwrap(), address.parse().unwrap())].into_iter().collect();
+        let client = reqwest::Client::builder().no_proxy().default_headers(headers).build().unwrap();
+        Actor { client, ..self.anonymous() }
+    }
+
     /// Somebody who has not signed in.
     pub fn anonymous(&self) -> Actor {
         Actor::new(&self.url, None)
     }
+}
+
+fn start() -> DateTime<Utc> {
+    "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
 async fn person(

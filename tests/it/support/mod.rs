@@ -6,6 +6,7 @@ mod cluster;
 mod events;
 mod generator;
 mod history;
+mod mail;
 mod redis;
 
 pub use actor::{Actor, Answer, user_errors, with};
@@ -14,4 +15,5 @@ pub use cluster::{TestDatabase, scratch};
 pub use events::Event;
 pub use generator::{Document, Generator};
 pub use history::History;
+pub use mail::MailServer;
 pub use redis::{RedisServer, until};

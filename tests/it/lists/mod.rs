@@ -1,0 +1,8 @@
+//! Lists, filters, counts and ids: each row once, in any order, and never a row of somebody else.
+
+mod filters;
+mod ids;
+mod introspection;
+mod pages;
+mod stats;
+mod world;
