@@ -24,9 +24,9 @@ impl MigrationTrait for Migration {
         run(
             manager,
             "DROP FUNCTION audit_hospitals();
-             DROP FUNCTION audit_shape(text[], text[]);
              DROP FUNCTION audit_post(integer, integer);
              DROP FUNCTION audit_seal(integer, integer);
+             DROP FUNCTION audit_shape(text[], text[]);
              DROP FUNCTION audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[],
                  text[], text[], text[], uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]);
              DROP FUNCTION audit_partitions(timestamptz);
@@ -341,14 +341,12 @@ const FUNCTIONS: &str = "
 ";
 
 const OWNERS: &str = "
-    REVOKE ALL ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer),
-        audit_post(integer, integer), audit_hospitals(),
+    REVOKE ALL ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer), audit_post(integer, integer), audit_hospitals(),
         audit_leaf(uuid, timestamptz, uuid, bigint, uuid, text, uuid, uuid, text, text, text, text, text, uuid, uuid,
             integer, uuid[], text),
         audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[], text[], text[], text[],
             uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]) FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer),
-        audit_post(integer, integer),
+    GRANT EXECUTE ON FUNCTION audit_shape(text[], text[]), audit_partitions(timestamptz), audit_seal(integer, integer), audit_post(integer, integer),
         audit_append(uuid[], timestamptz[], uuid[], uuid[], text[], uuid[], uuid[], text[], text[], text[], text[], text[],
             uuid[], uuid[], integer[], integer[], integer[], uuid[], text[]) TO patient_logger_app, CURRENT_USER;
     GRANT EXECUTE ON FUNCTION audit_hospitals() TO CURRENT_USER;

@@ -137,9 +137,9 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     let registered_only = settings.documents == ServedDocuments::Registered;
     greet(&format!("http://{address}"), state.graphiql.is_some(), registered_only, demo.as_ref());
     http::serve(listener, state, limits, stop).await;
+    keeper.stop().await;
     // Who was promised a letter should get it; but a mail server that hangs must not keep the program.
     let _ = tokio::time::timeout(LAST_LETTERS, mailer.flush()).await;
-    keeper.stop().await;
     database.close().await;
     Ok(())
 }

@@ -137,15 +137,6 @@ impl ViewerObject {
         Ok(contexts.into_iter().filter_map(context).collect())
     }
 
-    /// Your second factor; null with a partner key.
-    async fn second_factor(&self) -> Result<Option<SecondFactorStatus>> {
-        let Some(member) = self.member().await? else { return Ok(None) };
-        Ok(Some(SecondFactorStatus {
-            enrolled: staff::has_second_factor(&self.scope, member).await?,
-            required: hospitals::current(&self.scope).await?.requires_second_factor(),
-        }))
-    }
-
     /// What you did in this hospital, newest first; with a partner key, what was done with it. Right after `signIn` it is refused:
     /// ask for it in the next request, with the token.
     #[graphql(directive = access::apply(Permission::SignedIn), directive = semantic_non_null::apply())]
@@ -159,6 +150,15 @@ impl ViewerObject {
         #[graphql(desc = "Start behind this cursor; goes with first.")] after: Option<String>,
     ) -> Result<Option<ActivityConnection>> {
         Ok(Some(audit::recent_activity(ctx, PageArgs { first, after, ..PageArgs::default() }).await?))
+    }
+
+    /// Your second factor; null with a partner key.
+    async fn second_factor(&self) -> Result<Option<SecondFactorStatus>> {
+        let Some(member) = self.member().await? else { return Ok(None) };
+        Ok(Some(SecondFactorStatus {
+            enrolled: staff::has_second_factor(&self.scope, member).await?,
+            required: hospitals::current(&self.scope).await?.requires_second_factor(),
+        }))
     }
 
     /// When your access token or partner key stops working.

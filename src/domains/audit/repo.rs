@@ -65,10 +65,18 @@ pub(super) struct Criteria {
     pub(super) to: Option<DateTime<Utc>>,
 }
 
-/// The columns of an [`EventRow`], of the events `e` and the state `s`.
+/// The columns of an [`EventRow`], of the events `e`.
 const COLUMNS: &str = "e.hospital_id, e.at, e.id, e.xid, e.request_id, e.actor_kind, e.actor_id, e.session_id, e.role,
     e.address, e.action, e.outcome, e.operation, e.shape_id, e.subject_id, e.row_count, e.patients, e.reason,
     e.xid < (SELECT sealed_xid FROM audit_state) AS sealed";
+
+/// Below which transaction all events are posted. From here on, until the transaction ends, PostgreSQL plans with the values of
+/// parameters: a plan for any values would take the newest events, which are few, for a third of all.
+async fn posted(tx: &Tx) -> Result<i64, DbErr> {
+    let sql = "SELECT posted_xid, set_config('plan_cache_mode', 'force_custom_plan', true) FROM audit_state";
+    let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("audit_state".into()))?.try_get("", "posted_xid")
+}
 
 /// A statement that is being written, with its parameters.
 #[derive(Default)]
@@ -123,6 +131,17 @@ impl Sql {
         format!("{behind} ORDER BY {at} {direction}, {id} {direction} LIMIT {}", page.size + 1)
     }
 
+    /// The events that are not posted yet and mention one of `all`. Nothing in it asks for an order, which could make
+    /// PostgreSQL walk through the whole history in that order in search of them.
+    fn newest(&mut self, posted: i64, hospital: &str, all: &str, criteria: &Criteria) -> String {
+        let posted = self.bind(posted);
+        let conditions = self.of_events(criteria);
+        format!(
+            "SELECT e.* FROM audit_events e WHERE e.hospital_id = {hospital} AND e.xid >= {posted}
+                 AND (e.actor_id = ANY ({all}) OR e.patients && {all}){conditions}"
+        )
+    }
+
     fn statement(self, text: String) -> Statement {
         Statement::from_sql_and_values(DbBackend::Postgres, text, self.values)
     }
@@ -151,56 +170,64 @@ pub(super) async fn pages_of(
     criteria: &Criteria,
     page: &PageRequest,
 ) -> Result<Vec<(Uuid, EventRow)>, DbErr> {
+    let posted = posted(tx).await?;
     let mut sql = Sql::default();
     let all = sql.bind(mentioned.to_vec());
     let hospital = sql.bind(hospital.0);
+    let newest = sql.newest(posted, &hospital, &all, criteria);
     let conditions = sql.of_events(criteria);
     let in_time = sql.in_time("m.at", criteria);
     let posted_page = sql.page(page, "m.at", "m.event_id");
     let newest_page = sql.page(page, "e.at", "e.id");
     let direction = if page.backward { "ASC" } else { "DESC" };
     let text = format!(
-        "SELECT p.who, {COLUMNS} FROM unnest({all}::uuid[]) AS p (who) CROSS JOIN LATERAL (
+        "WITH newest AS MATERIALIZED ({newest})
+         SELECT p.who, {COLUMNS} FROM unnest({all}::uuid[]) AS p (who) CROSS JOIN LATERAL (
              (SELECT e.* FROM audit_mentions m
               JOIN audit_events e ON e.hospital_id = m.hospital_id AND e.at = m.at AND e.id = m.event_id
               WHERE m.hospital_id = {hospital} AND m.who = p.who{in_time}{conditions}{posted_page})
              UNION ALL
-             (SELECT e.* FROM audit_events e WHERE e.hospital_id = {hospital} AND {NEWEST}{conditions}{newest_page})
+             (SELECT e.* FROM newest e WHERE (e.actor_id = p.who OR p.who = ANY (e.patients)){newest_page})
          ) e ORDER BY e.at {direction}, e.id {direction}"
     );
     let rows = tx.query_all_raw(sql.statement(text)).await?;
     rows.iter().map(|row| Ok((row.try_get("", "who")?, EventRow::from_query_result(row, "")?))).collect()
 }
 
-/// Events that mention `p.who` and are not posted yet.
-const NEWEST: &str =
-    "e.xid >= (SELECT posted_xid FROM audit_state) AND (e.actor_id = p.who OR p.who = ANY (e.patients))";
-
-/// How many events there are, or how many of them mention somebody.
-pub(super) async fn count(
-    tx: &Tx,
-    hospital: HospitalId,
-    mentioned: Option<Uuid>,
-    criteria: &Criteria,
-) -> Result<u64, DbErr> {
+/// How many events there are.
+pub(super) async fn count(tx: &Tx, hospital: HospitalId, criteria: &Criteria) -> Result<u64, DbErr> {
     let mut sql = Sql::default();
     let hospital = sql.bind(hospital.0);
     let conditions = sql.of_events(criteria);
-    let text = match mentioned {
-        None => format!("SELECT count(*) AS n FROM audit_events e WHERE e.hospital_id = {hospital}{conditions}"),
-        Some(who) => {
-            let who = sql.bind(who);
-            let in_time = sql.in_time("m.at", criteria);
-            format!(
-                "SELECT (SELECT count(*) FROM audit_mentions m
-                     JOIN audit_events e ON e.hospital_id = m.hospital_id AND e.at = m.at AND e.id = m.event_id
-                     WHERE m.hospital_id = {hospital} AND m.who = p.who{in_time}{conditions})
-                   + (SELECT count(*) FROM audit_events e WHERE e.hospital_id = {hospital} AND {NEWEST}{conditions}) AS n
-                 FROM (SELECT {who}::uuid AS who) p"
-            )
-        }
-    };
-    let row = tx.query_one_raw(sql.statement(text)).await?;
+    let text = format!("SELECT count(*) AS n FROM audit_events e WHERE e.hospital_id = {hospital}{conditions}");
+    counted(tx, sql.statement(text)).await
+}
+
+/// How many events mention somebody.
+pub(super) async fn count_of(
+    tx: &Tx,
+    hospital: HospitalId,
+    mentioned: Uuid,
+    criteria: &Criteria,
+) -> Result<u64, DbErr> {
+    let posted = posted(tx).await?;
+    let mut sql = Sql::default();
+    let all = sql.bind(vec![mentioned]);
+    let hospital = sql.bind(hospital.0);
+    let newest = sql.newest(posted, &hospital, &all, criteria);
+    let conditions = sql.of_events(criteria);
+    let in_time = sql.in_time("m.at", criteria);
+    let text = format!(
+        "SELECT (SELECT count(*) FROM audit_mentions m
+             JOIN audit_events e ON e.hospital_id = m.hospital_id AND e.at = m.at AND e.id = m.event_id
+             WHERE m.hospital_id = {hospital} AND m.who = ANY ({all}){in_time}{conditions})
+           + (SELECT count(*) FROM ({newest}) e) AS n"
+    );
+    counted(tx, sql.statement(text)).await
+}
+
+async fn counted(tx: &Tx, statement: Statement) -> Result<u64, DbErr> {
+    let row = tx.query_one_raw(statement).await?;
     Ok(row.map(|row| row.try_get::<i64>("", "n")).transpose()?.unwrap_or_default().unsigned_abs())
 }
 

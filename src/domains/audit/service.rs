@@ -69,7 +69,11 @@ pub(super) async fn count(
     mentioned: Option<Uuid>,
     criteria: &Criteria,
 ) -> Result<u64, AppError> {
-    Ok(repo::count(&*scope.read().await?, scope.hospital_id(), mentioned, criteria).await?)
+    let (tx, hospital) = (scope.read().await?, scope.hospital_id());
+    Ok(match mentioned {
+        None => repo::count(&tx, hospital, criteria).await?,
+        Some(who) => repo::count_of(&tx, hospital, who, criteria).await?,
+    })
 }
 
 /// What the viewer did here, newest first.
