@@ -476,7 +476,7 @@ async fn without_its_database_the_server_lives_is_not_ready_and_comes_back() {
     let hospital = app.hospital().await;
     let clinician = app.clinician(&hospital);
     let get = async |path: &str| Seen::of(reqwest::get(format!("{}{path}", app.url)).await.unwrap()).await;
-    let ready = json!({ "ready": true, "reason": null, "version": env!("CARGO_PKG_VERSION") });
+    let ready = json!({ "ready": true, "reason": null, "redis": null, "version": env!("CARGO_PKG_VERSION") });
     assert_eq!(get("/readyz").await.body(), ready);
 
     let (mut above, name) = above(&app).await;
@@ -490,7 +490,7 @@ async fn without_its_database_the_server_lives_is_not_ready_and_comes_back() {
     for _ in 0..6 {
         let seen = get("/readyz").await;
         let reason = "the database cannot be reached";
-        let expected = json!({ "ready": false, "reason": reason, "version": env!("CARGO_PKG_VERSION") });
+        let expected = json!({ "ready": false, "reason": reason, "redis": null, "version": env!("CARGO_PKG_VERSION") });
         assert_eq!((seen.status, seen.body()), (503, expected));
         let seen =
             Seen::of(clinician.post().json(&json!({ "query": "{ hospital { name } }" })).send().await.unwrap()).await;
