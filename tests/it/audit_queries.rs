@@ -270,3 +270,59 @@ async fn the_keeper_seals_and_posts_by_itself_and_two_of_them_do_not_get_in_each
         .await;
     assert_eq!(events.data()["auditEvents"]["nodes"], json!([{ "sealed": true }]));
 }
+
+/// `cargo test --release --test it -- --ignored a_million --nocapture` prints how long each question takes.
+#[tokio::test]
+#[ignore = "makes a million events, which takes minutes"]
+async fn a_million_events_are_no_more_work_than_a_thousand() {
+    let app = TestApp::start().await;
+    let hospital = app.hospital().await;
+    let admin = app.admin(&hospital);
+    let history = History::of(&app.database);
+    history.tamper("SELECT audit_partitions('2025-11-15'); SELECT audit_partitions('2026-01-15')").await;
+    for part in 0..50 {
+        // Of 1,000 patients and 100 actors over 100 days; one event in twenty is about 50 patients, three are about 10.
+        let sql = format!(
+            "INSERT INTO audit_events (hospital_id, at, id, request_id, actor_kind, actor_id, role, action, outcome, row_count,
+                 patients)
+             SELECT '{}', timestamptz '2025-11-20' + make_interval(secs => ({part} * 20000 + i) * 8.64), gen_random_uuid(),
+                 gen_random_uuid(), 'STAFF', md5('actor' || i % 100)::uuid, 'CLINICIAN', 'READ',
+                 CASE WHEN i % 500 = 0 THEN 'REFUSED' ELSE 'OK' END, 1,
+                 ARRAY(SELECT md5('patient' || (i * 7919 + n * 104729) % 1000)::uuid
+                       FROM generate_series(1, CASE WHEN i % 20 = 0 THEN 50 WHEN i % 20 < 4 THEN 10 ELSE 1 END) AS n)
+             FROM generate_series(1, 20000) AS i",
+            hospital.id.0
+        );
+        history.tamper(&sql).await;
+    }
+    history.seal().await;
+    // All but the newest fiftieth is posted.
+    history.tamper("SELECT audit_post(980000, 0); ANALYZE audit_events; ANALYZE audit_mentions").await;
+    let mut superuser = app.database.superuser().await;
+    let mut id = async |kind: &str, what: &str| -> String {
+        let digits: String = sqlx::query_scalar("SELECT md5($1)").bind(what).fetch_one(&mut superuser).await.unwrap();
+        format!("{kind}_{digits}")
+    };
+    let [one, two, actor] = [id("pat", "patient7").await, id("pat", "patient8").await, id("stf", "actor7").await];
+    for (name, filter) in [
+        ("newest", String::new()),
+        ("patient", format!("patientId: \"{one}\"")),
+        (
+            "patient, 30 days",
+            format!("patientId: \"{two}\", from: \"2026-01-01T00:00:00Z\", to: \"2026-01-31T00:00:00Z\""),
+        ),
+        ("actor", format!("actorId: \"{actor}\"")),
+        ("refused, 31 days", "outcome: REFUSED, from: \"2026-01-29T12:00:00Z\"".to_owned()),
+    ] {
+        let query = format!("{{ auditEvents(filter: {{ {filter} }}, first: 100) {{ nodes {{ at }} }} }}");
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            let start = std::time::Instant::now();
+            assert_eq!(admin.ask(&query).await.data()["auditEvents"]["nodes"].as_array().unwrap().len(), 100, "{name}");
+            times.push(start.elapsed());
+        }
+        times.sort_unstable();
+        println!("{name:<20} median {:?}, the slowest of 20 {:?}", times[10], times[19]);
+        assert!(times[18].as_millis() < 300, "{name}: {times:?}");
+    }
+}

@@ -330,7 +330,7 @@ fn help_names_every_command_and_schema_prints_the_file() {
         text(&output.stdout)
     };
     let help = say(&["--help"]);
-    for command in ["serve", "migrate", "seed", "schema", "hospital", "documents", "keys"] {
+    for command in ["serve", "migrate", "seed", "schema", "hospital", "audit", "documents", "keys"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in {help}");
         assert!(!say(&[command, "--help"]).is_empty());
     }

@@ -183,8 +183,11 @@ pub(super) async fn pages_of(
     let text = format!(
         "WITH newest AS MATERIALIZED ({newest})
          SELECT p.who, {COLUMNS} FROM unnest({all}::uuid[]) AS p (who) CROSS JOIN LATERAL (
-             (SELECT e.* FROM audit_mentions m
-              JOIN audit_events e ON e.hospital_id = m.hospital_id AND e.at = m.at AND e.id = m.event_id
+             (SELECT e.* FROM audit_mentions m CROSS JOIN LATERAL (
+                  -- OFFSET 0: each mention is looked up, and the history never read beside the mentions in search of them.
+                  SELECT e.* FROM audit_events e
+                  WHERE e.hospital_id = m.hospital_id AND e.at = m.at AND e.id = m.event_id OFFSET 0
+              ) e
               WHERE m.hospital_id = {hospital} AND m.who = p.who{in_time}{conditions}{posted_page})
              UNION ALL
              (SELECT e.* FROM newest e WHERE (e.actor_id = p.who OR p.who = ANY (e.patients)){newest_page})
