@@ -52,8 +52,6 @@ names! {
         SignOut = "SIGN_OUT";
         /// The audit trail was read.
         ReadAudit = "READ_AUDIT";
-        /// A restricted record was opened in an emergency.
-        BreakGlass = "BREAK_GLASS";
     }
 }
 
