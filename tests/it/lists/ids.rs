@@ -1,7 +1,7 @@
 //! Ids: each finds its own object, and one of another hospital finds what no id finds.
 
 use patient_logger::kernel::{
-    AccountId, HospitalId, InvitationId, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId,
+    AccountId, AuditEventId, HospitalId, InvitationId, PartnerKeyId, PatientId, SessionId, StaffId, TaskLogId,
 };
 use sea_orm::sqlx::{self, PgConnection};
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn an_id_finds_its_object_again_whatever_its_kind() {
 }
 
 /// Where an id can be given: the kind that is wanted there, and a document that gives `$id` there.
-const ID_PLACES: [(&str, &str, &str); 21] = [
+const ID_PLACES: [(&str, &str, &str); 24] = [
     ("Query.node(id)", "", "query($id: ID!) { node(id: $id) { __typename id } }"),
     ("Query.nodes(ids)", "", "query($id: ID!) { nodes(ids: [$id]) { __typename id } }"),
     ("Query.patient(id)", "pat", "query($id: ID!) { patient(id: $id) { id mrn taskLogs { totalCount } } }"),
@@ -76,6 +76,19 @@ const ID_PLACES: [(&str, &str, &str); 21] = [
         taskLogs(filter: { clinicianIds: [$id] }) { totalCount nodes { id } }
         taskLogStats(filter: { clinicianIds: [$id] }, groupBy: CLINICIAN) { totalCount groupCount groups { count } }
         staff { nodes { taskLogs(filter: { clinicianIds: [$id] }) { totalCount nodes { id } } } } }",
+    ),
+    ("Query.auditProof(id)", "evt", "query($id: ID!) { auditProof(id: $id) { leaf } }"),
+    // Who asked for such a patient before is found, in the own hospital.
+    (
+        "AuditFilter.patientId",
+        "pat",
+        "query($id: ID!) { auditEvents(filter: { patientId: $id }) { totalCount nodes { action } } }",
+    ),
+    // The id of a member of staff or of a key.
+    (
+        "AuditFilter.actorId",
+        "",
+        "query($id: ID!) { auditEvents(filter: { actorId: $id }) { totalCount nodes { id } } }",
     ),
     (
         "UpdatePatientInput.id",
@@ -217,6 +230,8 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
     let (own_invitation, their_invitation) = (invite(world.admin()).await, invite(world.app.admin(&world.two)).await);
     let viewer = world.admin().partner_key(json!([])).await.ask("{ viewer { id } }").await;
     let own_key = viewer.data()["viewer"]["id"].as_str().unwrap().to_owned();
+    let events = world.admin().ask("{ auditEvents(first: 1) { nodes { id } } }").await;
+    let own_event = events.data()["auditEvents"]["nodes"][0]["id"].as_str().unwrap().to_owned();
     let new = Uuid::now_v7();
     // Kind, an id of the other hospital, one of nobody, one of ours.
     let ids = [
@@ -246,6 +261,12 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
             SessionId(new).to_string(),
             world.one.colleague.session.to_string(),
         ),
+        (
+            "evt",
+            AuditEventId(theirs("audit_events", &mut superuser).await).to_string(),
+            AuditEventId(new).to_string(),
+            own_event,
+        ),
         ("inv", their_invitation, InvitationId(new).to_string(), own_invitation),
     ];
     let nouns = [
@@ -256,6 +277,7 @@ async fn every_place_that_takes_an_id_treats_the_other_hospitals_like_one_that_d
         ("key", "a partner key"),
         ("ses", "a session"),
         ("inv", "an invitation"),
+        ("evt", "an event of the audit trail"),
     ];
     let noun = |kind: &str| nouns.iter().find(|(prefix, _)| *prefix == kind).unwrap().1;
     let before = everything(&mut superuser).await;
