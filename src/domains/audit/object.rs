@@ -30,19 +30,18 @@ connection!(ActivityConnection, ActivityEdge, Activity, SignedIn, "what you did"
 impl EventRow {
     /// The event in its types.
     pub(super) fn event(&self) -> Result<Event, AppError> {
-        let unknown = || AppError::internal("an event has a name that this server does not know");
         Ok(Event {
             hospital_id: HospitalId(self.hospital_id),
             at: self.at,
             id: self.id,
             request_id: self.request_id,
-            actor_kind: ActorKind::of(&self.actor_kind).ok_or_else(unknown)?,
+            actor_kind: self.actor_kind()?,
             actor_id: self.actor_id,
             session_id: self.session_id,
-            role: Role::of(&self.role).ok_or_else(unknown)?,
+            role: self.role()?,
             address: self.address.clone(),
-            action: AuditAction::of(&self.action).ok_or_else(unknown)?,
-            outcome: AuditOutcome::of(&self.outcome).ok_or_else(unknown)?,
+            action: self.action()?,
+            outcome: self.outcome()?,
             operation: self.operation.clone(),
             shape_id: self.shape_id,
             subject_id: self.subject_id,
@@ -52,9 +51,29 @@ impl EventRow {
         })
     }
 
+    fn actor_kind(&self) -> Result<ActorKind, AppError> {
+        ActorKind::of(&self.actor_kind).ok_or_else(unknown)
+    }
+
+    fn role(&self) -> Result<Role, AppError> {
+        Role::of(&self.role).ok_or_else(unknown)
+    }
+
+    fn action(&self) -> Result<AuditAction, AppError> {
+        AuditAction::of(&self.action).ok_or_else(unknown)
+    }
+
+    fn outcome(&self) -> Result<AuditOutcome, AppError> {
+        AuditOutcome::of(&self.outcome).ok_or_else(unknown)
+    }
+
     fn sort_key(&self) -> SortKey {
         SortKey(vec![KeyPart::Time(self.at), KeyPart::Id(self.id)])
     }
+}
+
+fn unknown() -> AppError {
+    AppError::internal("an event has a name that this server does not know")
 }
 
 impl AuditEvent {
@@ -89,12 +108,12 @@ impl AuditEvent {
 
     /// What was done. `fields` say it exactly.
     async fn action(&self) -> Result<AuditAction> {
-        Ok(self.0.event()?.action)
+        Ok(self.0.action()?)
     }
 
     /// What came of it.
     async fn outcome(&self) -> Result<AuditOutcome> {
-        Ok(self.0.event()?.outcome)
+        Ok(self.0.outcome()?)
     }
 
     /// The name of the operation in the document; null when it has none.
@@ -104,13 +123,13 @@ impl AuditEvent {
 
     /// Whether somebody or a partner's system did it.
     async fn actor_kind(&self) -> Result<ActorKind> {
-        Ok(self.0.event()?.actor_kind)
+        Ok(self.0.actor_kind()?)
     }
 
     /// Who did it; null when a partner's system did.
     #[graphql(directive = access::apply(Permission::ReadStaff))]
     async fn staff(&self, ctx: &Context<'_>) -> Result<Option<Staff>> {
-        match self.0.event()?.actor_kind {
+        match self.0.actor_kind()? {
             ActorKind::Staff => Ok(staff::by_id(ctx, StaffId(self.0.actor_id)).await?),
             ActorKind::PartnerKey => Ok(None),
         }
@@ -119,7 +138,7 @@ impl AuditEvent {
     /// The key with which a partner's system did it; null when somebody of your hospital did.
     #[graphql(directive = access::apply(Permission::ManagePartnerKeys))]
     async fn partner_key(&self, ctx: &Context<'_>) -> Result<Option<PartnerKeyObject>> {
-        match self.0.event()?.actor_kind {
+        match self.0.actor_kind()? {
             ActorKind::Staff => Ok(None),
             ActorKind::PartnerKey => Ok(partner_keys::by_id(ctx, PartnerKeyId(self.0.actor_id)).await?),
         }
@@ -127,7 +146,7 @@ impl AuditEvent {
 
     /// The role in which it was done.
     async fn role(&self) -> Result<Role> {
-        Ok(self.0.event()?.role)
+        Ok(self.0.role()?)
     }
 
     /// The session in which somebody did it; null for a partner's system, and outside of a session.
@@ -213,12 +232,12 @@ impl Activity {
 
     /// What was done.
     async fn action(&self) -> Result<AuditAction> {
-        Ok(self.0.event()?.action)
+        Ok(self.0.action()?)
     }
 
     /// What came of it.
     async fn outcome(&self) -> Result<AuditOutcome> {
-        Ok(self.0.event()?.outcome)
+        Ok(self.0.outcome()?)
     }
 
     /// The name of the operation in the document; null when it has none.
