@@ -1,12 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 
-use super::workers::{Place, Workers};
+use super::workers::{Memory, Place, Workers};
 use crate::error::AppError;
 
 /// Fewest characters of a password that is all there is (NIST SP 800-63B-4, 3.1.1.2).
@@ -117,7 +117,7 @@ impl Passwords {
             return Ok(Err(PasswordProblem::TooLong));
         }
         // The estimate takes milliseconds, so it has its turn where the hashes have theirs.
-        let guessable = self.workers.run(move || is_guessable(&password, &rule)).await?;
+        let guessable = self.workers.run(move |_| is_guessable(&password, &rule)).await?;
         Ok(if guessable { Err(PasswordProblem::Guessable) } else { Ok(()) })
     }
 
@@ -134,7 +134,7 @@ impl Passwords {
     /// When the server is too busy.
     pub async fn hash(&self, password: &str) -> Result<String, AppError> {
         let password = normal(password);
-        self.workers.run(move || hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
+        self.workers.run(move |_| hash_now(&password)).await?.map_err(|error| AppError::internal(error.to_string()))
     }
 
     /// A turn to verify a password, to be asked for before anything that costs: who is refused has cost nothing.
@@ -157,9 +157,7 @@ impl Turn {
         // A longer text cannot be anybody's password; what is left of it takes as long as any other. It is cut where
         // `check` counts: after composing, or accents typed apart would cost a password its end.
         let password: String = password.nfc().take(MAX_LENGTH + 1).collect();
-        let verify = move || {
-            PasswordHash::new(&hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
-        };
+        let verify = move |memory: &mut Memory| is_behind(password.as_bytes(), &hash, memory).unwrap_or(false);
         Ok(self.place.run(verify).await? && known)
     }
 }
@@ -178,6 +176,20 @@ fn hasher() -> Argon2<'static> {
 
 fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
     Ok(hasher().hash_password(password.as_bytes())?.to_string())
+}
+
+/// Whether a password is the one behind a PHC string: as the library's own `verify_password`, which brings no memory along.
+fn is_behind(password: &[u8], hash: &str, memory: &mut Memory) -> argon2::password_hash::Result<bool> {
+    let hash = PasswordHash::new(hash)?;
+    let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return Ok(false) };
+    let version = hash.version.map(Version::try_from).transpose()?.unwrap_or_default();
+    let argon2 = Argon2::new(Algorithm::try_from(hash.algorithm.as_str())?, version, Params::try_from(&hash)?);
+    memory.resize(argon2.params().block_count(), Block::new());
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = &mut output[..expected.len()];
+    argon2.hash_password_into_with_memory(password, salt, output, memory)?;
+    // Compared in constant time.
+    Ok(Output::new(output)? == *expected)
 }
 
 /// Fewer than 10^8 guesses as `zxcvbn` counts, beside a second factor 10^6; or hardly more than words that belong to its
@@ -206,7 +218,23 @@ impl fmt::Debug for Turn {
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordVerifier;
+
     use super::*;
+
+    #[test]
+    fn a_password_is_verified_as_the_library_does_in_memory_that_was_used_before() {
+        let mut memory = Memory::new();
+        let weaker = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 3, 2, Some(16)).unwrap());
+        let hashes = [hash_now("right").unwrap(), weaker.hash_password(b"right").unwrap().to_string()];
+        for hash in [&hashes[0], &hashes[1], &hashes[0]] {
+            for password in ["right", "wrong", ""] {
+                let library = hasher().verify_password(password.as_bytes(), hash.as_str()).is_ok();
+                assert_eq!(is_behind(password.as_bytes(), hash, &mut memory).unwrap(), library, "{password} {hash}");
+            }
+        }
+        assert!(is_behind(b"right", "no hash", &mut memory).is_err());
+    }
 
     #[test]
     fn what_is_easy_to_guess_is_known() {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use argon2::Block;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::{AppError, ErrorCode};
@@ -16,13 +17,14 @@ const THREADS: usize = 2;
 const QUEUE: usize = 32;
 /// When who was refused should come back.
 const COME_BACK: Duration = Duration::from_secs(2);
-/// How far the threads stand behind all others, up to 19. On Linux that belongs to the thread: another one that wakes up runs
-/// at once, and of a core that both want for long these get about a tenth. At 19 it would be a seventieth, and while the
-/// server is busy nobody could sign in.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+/// How long a thread keeps its memory after the last computation.
+const KEPT: Duration = Duration::from_secs(1);
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Where a thread computes. Memory from the system for each hash would be given back under a lock of the whole process, and a
+/// thread that stands behind all others would hold that for long.
+pub(super) type Memory = Vec<Block>;
+
+type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// A few threads of their own, and a short queue for them.
 #[derive(Clone)]
@@ -71,7 +73,7 @@ impl Workers {
     /// At once, when as many wait as may.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, AppError> {
         self.place()?.run(work).await
     }
@@ -82,12 +84,15 @@ impl Place {
     ///
     /// # Errors
     /// When the work panics.
-    pub(super) async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
+    pub(super) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T, AppError> {
         let failed = || AppError::internal("slow work has failed");
         let (sender, receiver) = oneshot::channel();
         let Self { jobs, turn } = self;
-        let job = move || {
-            let done = work();
+        let job = move |memory: &mut Memory| {
+            let done = work(memory);
             drop(turn);
             drop(sender.send(done));
         };
@@ -98,16 +103,28 @@ impl Place {
 
 fn work(jobs: &Mutex<Receiver<Job>>) {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICE) {
+    if let Err(error) = stand_behind() {
         tracing::warn!(%error, "hashing passwords has the same priority as answering");
     }
+    let mut memory = Memory::new();
     loop {
         // Unlocked before the job is done, so that the other thread gets the next one.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        // What panics has an answer dropped; the thread goes on.
-        let _ = catch_unwind(AssertUnwindSafe(job));
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(KEPT);
+        match job {
+            // What panics has an answer dropped; the thread goes on.
+            Ok(job) => drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory)))),
+            Err(RecvTimeoutError::Timeout) => memory = Memory::new(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
     }
+}
+
+/// Lets all other threads go first: this one gets what they leave, and stops at once when one of them wakes up (SCHED_IDLE).
+#[cfg(target_os = "linux")]
+fn stand_behind() -> Result<(), thread_priority::Error> {
+    use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, unix};
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    unix::set_thread_priority_and_policy(unix::thread_native_id(), ThreadPriority::Min, policy)
 }
 
 impl fmt::Debug for Workers {
@@ -125,13 +142,13 @@ mod tests {
         let workers = Workers::start();
         let mut places: Vec<Place> = (0..THREADS + QUEUE).map(|_| workers.place().unwrap()).collect();
         for _ in 0..2 {
-            let refusal = workers.run(|| ()).await.unwrap_err();
+            let refusal = workers.run(|_| ()).await.unwrap_err();
             assert_eq!(refusal.code(), ErrorCode::Unavailable);
         }
         places.pop();
-        assert!(workers.run(|| panic!("a fault")).await.is_err(), "a fault takes no place and no thread with it");
+        assert!(workers.run(|_| panic!("a fault")).await.is_err(), "a fault takes no place and no thread with it");
         for place in places {
-            assert!(place.run(|| true).await.unwrap() && workers.place().is_ok());
+            assert!(place.run(|_| true).await.unwrap() && workers.place().is_ok());
         }
     }
 }
