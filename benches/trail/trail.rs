@@ -72,15 +72,19 @@ impl Trail {
             people(&embedded).await?;
         }
         let mut houses = houses(&mut superuser).await?;
+        let app = async || PgConnection::connect(&embedded.app_url(DATABASE)).await;
         if there == 0 {
-            let app = async || PgConnection::connect(&embedded.app_url(DATABASE)).await;
             write(&mut app().await?, &mut app().await?, &houses, events, sealed_at_once).await?;
-            // As a database looks that has been in use: otherwise PostgreSQL would tidy up during the measurements.
-            superuser.execute("VACUUM ANALYZE").await?;
-            superuser.execute("CHECKPOINT").await?;
         } else if there < events.into() {
             return Err(format!("{} was left half filled: remove it", directory.display()).into());
         }
+        // What a run before this one asked was recorded, and its server ended before sealing it.
+        let mut keeper = app().await?;
+        while keep(&mut keeper, sealed_at_once).await? {}
+        keeper.close().await?;
+        // As a database looks that has been in use: otherwise PostgreSQL would tidy up during the measurements.
+        superuser.execute("VACUUM ANALYZE").await?;
+        superuser.execute("CHECKPOINT").await?;
         let House { id, slug, staff, patients } = houses.swap_remove(0);
         let some_events = sqlx::query_scalar(
             "SELECT id FROM audit_events TABLESAMPLE SYSTEM (1) WHERE hospital_id = $1 ORDER BY md5(id::text) LIMIT 1000",
@@ -172,7 +176,6 @@ async fn write(
         };
         tokio::try_join!(round, keep(&mut *keeper, sealed_at_once))?;
     }
-    while keep(&mut *keeper, sealed_at_once).await? {}
     eprintln!("\r{events} events are there");
     Ok(())
 }
