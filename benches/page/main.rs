@@ -19,6 +19,7 @@
 //! | `audit.rs` | what recording reads costs |
 //! | `workloads.rs` | the table of workloads: add one there |
 //! | `site.rs` | a database of some size, with a server on it |
+//! | `server.rs` | a server as a process of its own |
 //! | `load.rs` | the load: HTTP from many connections |
 //! | `statements.rs` | what SQL the server sends, read from PostgreSQL's log |
 //! | `pgbench.rs` | the same SQL without the server |
@@ -30,6 +31,7 @@ mod load;
 mod pgbench;
 mod process;
 mod report;
+mod server;
 mod site;
 mod statements;
 mod workloads;

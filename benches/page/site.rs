@@ -1,9 +1,8 @@
 //! A database of some size, with a server on it.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use clap::Parser;
@@ -12,7 +11,6 @@ use patient_logger::config::StoreSettings;
 use patient_logger::database::embedded::{self, APP_ROLE, DATABASE, Embedded};
 use patient_logger::database::{Direction, migrate};
 use patient_logger::kernel::{Clock, PatientId};
-use patient_logger::keys::KeyFile;
 use patient_logger::seed::{SeedPlan, seed};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 use serde_json::{Value, json};
@@ -20,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use crate::load::{self, Shot};
 use crate::report::Served;
+use crate::server::Server;
 use crate::statements::{self, Statement};
 use crate::workloads::{Facts, Workload};
 use crate::{Result, process};
@@ -95,7 +94,7 @@ impl Site {
     pub(crate) fn statements(&mut self, workloads: &[&Workload]) -> Result<Vec<Vec<Statement>>> {
         self.log_statements(true)?;
         // What goes beside the requests is nobody's statement.
-        self.server = Some(Server::start(self, Stdio::inherit(), &[("LOG", "warn"), ("AUDIT_READS", "off")])?);
+        self.server = Some(self.server_with(Stdio::inherit(), &[("LOG", "warn"), ("AUDIT_READS", "off")])?);
         let log = self.directory.join("postgres/server.log");
         let tokens = self.sign_in()?;
         let mut found = Vec::new();
@@ -124,14 +123,18 @@ impl Site {
     /// Starts the server as it is used.
     pub(crate) fn serve(&mut self) -> Result<()> {
         // Its log lines are made and written; nobody reads them.
-        self.server = Some(Server::start(self, Stdio::null(), &[])?);
+        self.server = Some(self.server_with(Stdio::null(), &[])?);
         Ok(())
     }
 
     /// Starts another server beside it, which records no reads.
     pub(crate) fn serve_unrecorded(&mut self) -> Result<()> {
-        self.unrecorded = Some(Server::start(self, Stdio::null(), &[("AUDIT_READS", "off")])?);
+        self.unrecorded = Some(self.server_with(Stdio::null(), &[("AUDIT_READS", "off")])?);
         Ok(())
+    }
+
+    fn server_with(&self, stderr: Stdio, settings: &[(&str, &str)]) -> Result<Server> {
+        Server::start(&self.directory, &self.app_url(), stderr, settings)
     }
 
     /// Lets the two servers change places: the other one is measured then.
@@ -155,7 +158,7 @@ impl Site {
         };
         fire(WARM_UP)?;
         let times = || {
-            let (server, postgres) = (process::cpu(server.child.id()), process::cpu_with_children(self.postmaster));
+            let (server, postgres) = (process::cpu(server.id()), process::cpu_with_children(self.postmaster));
             [server, postgres, process::cpu(std::process::id()), process::busy()]
         };
         let before = times();
@@ -174,7 +177,7 @@ impl Site {
             postgres_us: micros(1),
             client_us: micros(2),
             others: others().map(|others| others.max(0.0) / seen.elapsed.as_secs_f64() / processors),
-            memory_mb: process::memory(server.child.id()),
+            memory_mb: process::memory(server.id()),
         })
     }
 
@@ -273,45 +276,4 @@ async fn fill(superuser: &mut PgConnection, owner_url: &str, task_logs: u32) -> 
     superuser.execute("VACUUM ANALYZE").await?;
     superuser.execute("CHECKPOINT").await?;
     Ok(())
-}
-
-/// A server process, killed when dropped.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    /// Kept open: the server may have more to say.
-    _stdout: BufReader<ChildStdout>,
-}
-
-impl Server {
-    fn start(site: &Site, stderr: Stdio, settings: &[(&str, &str)]) -> Result<Self> {
-        let keys = site.directory.join("keys.json");
-        KeyFile::new(&keys).read_or_init(Clock::system().now())?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_patient-logger"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--graphiql", "off", "--access-token-lifetime", "60"]);
-        command.args(["--viewer-cost-rate", "0", "--hospital-cost-rate", "0"]);
-        command.arg("--database-url").arg(site.app_url()).arg("--keys-file").arg(keys);
-        command.env_remove("DATABASE_OWNER_URL").envs(settings.iter().copied());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn()?;
-        let mut stdout = BufReader::new(child.stdout.take().ok_or("the server has no output")?);
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            if stdout.read_line(&mut line)? == 0 {
-                return Err(format!("the server did not start ({})", child.wait()?).into());
-            }
-            if let Some((_, address)) = line.trim().split_once("serves http://") {
-                break address.trim_end_matches("/graphql").parse()?;
-            }
-        };
-        Ok(Self { child, address, _stdout: stdout })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has nothing to save, and may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

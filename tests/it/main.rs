@@ -9,8 +9,7 @@ mod support;
 
 mod access;
 mod attempts;
-mod audit_queries;
-mod audit_verify;
+mod audit;
 mod batching;
 mod bombs;
 mod cli;

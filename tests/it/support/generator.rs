@@ -4,6 +4,8 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, Type, TypeKind, TypeSystemDefinition};
 use serde_json::{Map, Value, json};
 
+use super::Dice;
+
 /// Makes valid queries from the schema, in every form the language has for them. The same seed makes the same queries.
 pub struct Generator {
     dice: Dice,
@@ -32,22 +34,6 @@ struct Field {
     ty: String,
     /// Name, type as it is written, and whether it must be given.
     arguments: Vec<(String, String, bool)>,
-}
-
-/// A small generator of numbers, so that a failure can be repeated by its seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.roll(from.len())]
-    }
 }
 
 /// What one document has so far.
@@ -90,7 +76,7 @@ impl Generator {
             }
         }
         let pool = pool.iter().map(|(key, values)| ((*key).to_owned(), values.clone())).collect();
-        Self { dice: Dice(seed), types, pool }
+        Self { dice: Dice::new(seed), types, pool }
     }
 
     /// The next query.

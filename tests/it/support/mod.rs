@@ -3,6 +3,7 @@
 mod actor;
 mod app;
 mod cluster;
+mod dice;
 mod events;
 mod generator;
 mod history;
@@ -12,6 +13,7 @@ mod redis;
 pub use actor::{Actor, Answer, user_errors, with};
 pub use app::{Hospital, PASSWORD, Person, TestApp};
 pub use cluster::{TestDatabase, scratch};
+pub use dice::Dice;
 pub use events::Event;
 pub use generator::{Document, Generator};
 pub use history::History;
