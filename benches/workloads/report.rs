@@ -218,7 +218,7 @@ impl Display for Report<'_> {
         }
         let served = self.rows.iter().flat_map(|row| row.unrecorded.iter().chain(&row.recorded));
         let others = median(served.filter_map(|served| served.others)).map(|others| others * 100.0);
-        writeln!(f, "Meanwhile other programs took {} % of the processors.", shown(others, 0))
+        write!(f, "Meanwhile other programs took {} % of the processors.", shown(others, 0))
     }
 }
 
