@@ -9,7 +9,7 @@
 #[path = "../../tests/it/bombs/families.rs"]
 mod families;
 #[expect(dead_code, reason = "the other bench asks for more")]
-#[path = "../page/process.rs"]
+#[path = "../workloads/process.rs"]
 mod process;
 #[path = "../demo/server.rs"]
 mod server;

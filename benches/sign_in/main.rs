@@ -5,7 +5,7 @@
 //! wait, alone and in the crowd, in turns, what became of the crowd, and the memory of the server.
 
 #[expect(dead_code, reason = "the other bench asks for more")]
-#[path = "../page/process.rs"]
+#[path = "../workloads/process.rs"]
 mod process;
 #[path = "../demo/server.rs"]
 mod server;

@@ -15,21 +15,23 @@
 
 mod questions;
 #[expect(dead_code, reason = "the other bench asks for more")]
-#[path = "../page/server.rs"]
+#[path = "../workloads/server.rs"]
 mod server;
 mod trail;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use patient_logger::kernel::Clock;
+use patient_logger::keys::KeyFile;
 use serde_json::{Value, json};
 
 use questions::Asked;
-use server::Server;
+use server::{Reads, Server};
 use trail::Trail;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -83,7 +85,9 @@ async fn run(args: &Args) -> Result<()> {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("trail-{}", args.events));
     let trail = Trail::open(&directory, args.events, args.sealed_at_once).await?;
     let verified = verify(&trail, &directory)?;
-    let server = Server::start(&directory, &trail.app_url(), Stdio::inherit(), &[("LOG", "warn")])?;
+    let keys = directory.join("keys.json");
+    KeyFile::new(&keys).read_or_init(Clock::system().now())?;
+    let server = Server::start(&trail.app_url(), &keys, Reads::Recorded)?;
     let asked = questions::ask(&trail, &server, args.questions).await?;
     drop(server);
     let about = trail.about().await?;

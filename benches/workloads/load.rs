@@ -3,8 +3,9 @@
 //! All connections share one thread, so that the load takes as little of the machine as it can; `pgbench` does the same.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -12,13 +13,56 @@ use tokio::task::JoinSet;
 
 use crate::Result;
 
-/// A request that was answered rightly once.
-#[derive(Debug)]
+/// Where this stands in a request, another number is sent each time.
+pub(crate) const NUMBER: &str = "################";
+
+/// The number that is sent next. From the time on, in nanoseconds: nobody sends as fast as that, so the next run begins
+/// beyond this one.
+static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    AtomicU64::new(u64::try_from(now.as_nanos()).unwrap_or_default())
+});
+
+/// A request that can be sent again and again.
+#[derive(Clone, Debug)]
 pub(crate) struct Shot {
     /// All of it.
-    pub(crate) request: Vec<u8>,
+    request: Vec<u8>,
+    /// Where its number stands.
+    number_at: Option<usize>,
     /// Length of its right answer.
-    pub(crate) answer_bytes: usize,
+    answer_bytes: usize,
+}
+
+impl Shot {
+    /// The bytes of a GraphQL request.
+    pub(crate) fn new(token: Option<&str>, document: &str, variables: &Value) -> Self {
+        let body = json!({ "query": document, "variables": variables }).to_string();
+        let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let request = format!(
+            "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: application/graphql-response+json\r\n\
+             content-type: application/json\r\n{authorization}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Self { number_at: request.find(NUMBER), request: request.into_bytes(), answer_bytes: 0 }
+    }
+
+    /// Sends it once and gives the body of its answer, whose length those of all later ones must have.
+    pub(crate) async fn try_out(&mut self, address: SocketAddr) -> Result<Vec<u8>> {
+        let mut connection = Connection::open(address).await?;
+        let body = connection.ask(self.next()).await?;
+        self.answer_bytes = body.len();
+        Ok(connection.buffer[body].to_vec())
+    }
+
+    /// What to send next.
+    fn next(&mut self) -> &[u8] {
+        if let Some(at) = self.number_at {
+            let number = format!("{:016x}", NEXT.fetch_add(1, Ordering::Relaxed));
+            self.request[at..at + NUMBER.len()].copy_from_slice(number.as_bytes());
+        }
+        &self.request
+    }
 }
 
 /// What a load saw.
@@ -38,48 +82,28 @@ impl Seen {
     }
 }
 
-/// The bytes of a GraphQL request.
-pub(crate) fn request(token: Option<&str>, document: &str, variables: &Value) -> Vec<u8> {
-    let body = json!({ "query": document, "variables": variables }).to_string();
-    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
-    format!(
-        "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: application/graphql-response+json\r\n\
-         content-type: application/json\r\n{authorization}content-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-/// Sends one request and gives the body of its answer.
-pub(crate) async fn ask(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
-    let mut connection = Connection::open(address).await?;
-    let body = connection.ask(request).await?;
-    Ok(connection.buffer[body].to_vec())
-}
-
 /// Sends the shots in turn from each of `connections`, for so long: each when the answer to the last one is there, or, with
 /// `per_second`, so many in all at times that are fixed beforehand. An answer's time then counts from the time at which it
 /// should have been asked for, so that waiting for the one before is part of it.
 pub(crate) async fn fire(
     address: SocketAddr,
-    shots: Vec<Shot>,
+    shots: &[Shot],
     connections: u32,
     duration: Duration,
     per_second: Option<f64>,
 ) -> Result<Seen> {
-    let shots: Arc<[Shot]> = shots.into();
     let mut clients = JoinSet::new();
     let started = Instant::now();
     let end = started + duration;
     for number in 0..connections as usize {
-        let shots = shots.clone();
+        let shots = shots.to_vec();
         // Not all connections begin with the same shot.
         let pace = per_second.map(|rate| {
             let pause = Duration::from_secs_f64(f64::from(connections) / rate);
             (started + pause.mul_f64(number as f64 / f64::from(connections)), pause)
         });
         clients
-            .spawn(async move { client(address, &shots, number, end, pace).await.map_err(|error| error.to_string()) });
+            .spawn(async move { client(address, shots, number, end, pace).await.map_err(|error| error.to_string()) });
     }
     let mut micros = Vec::new();
     while let Some(ended) = clients.join_next().await {
@@ -93,7 +117,7 @@ pub(crate) async fn fire(
 /// `pace` is when to send the first request, and the time from each to the next.
 async fn client(
     address: SocketAddr,
-    shots: &[Shot],
+    mut shots: Vec<Shot>,
     first: usize,
     end: Instant,
     mut pace: Option<(Instant, Duration)>,
@@ -101,13 +125,15 @@ async fn client(
     let mut connection = Connection::open(address).await?;
     let mut micros = Vec::with_capacity(1 << 16);
     let mut sent = Instant::now();
-    for shot in shots.iter().cycle().skip(first % shots.len()) {
+    for turn in first.. {
+        let turn = turn % shots.len();
+        let shot = &mut shots[turn];
         if let Some((next, pause)) = &mut pace {
             sent = *next;
             *next += *pause;
             tokio::time::sleep_until(sent.into()).await;
         }
-        let body = connection.ask(&shot.request).await?;
+        let body = connection.ask(shot.next()).await?;
         if body.len() != shot.answer_bytes {
             let answer = String::from_utf8_lossy(&connection.buffer[body]).into_owned();
             return Err(format!("not the answer of {} bytes that came before: {answer}", shot.answer_bytes).into());

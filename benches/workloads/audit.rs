@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::plan::Plan;
 use crate::report::{Served, median};
+use crate::server::Reads;
 use crate::site::Site;
-use crate::workloads::{WORKLOADS, Workload};
-use crate::{Args, Result};
+use crate::workloads::workload;
+use crate::{Args, Result, write_json};
 
 /// A measurement with reads recorded, and the one beside it without.
 struct Pair {
@@ -15,20 +17,21 @@ struct Pair {
     off: Served,
 }
 
-pub(crate) fn run(site: &mut Site, args: &Args) -> Result<()> {
-    let page = WORKLOADS.iter().find(|workload| workload.name == "W1").ok_or("W1 is gone")?;
-    site.serve()?;
-    site.serve_unrecorded()?;
-    let full = pairs(site, args, page, None)?;
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let site = &mut Site::open(args.logs())?;
+    site.serve(Reads::Unrecorded)?;
+    site.serve(Reads::Recorded)?;
+    let page = Plan::new(site, workload("W1")?)?;
+    let full = pairs(site, args, &page, None)?;
     let rate = median(full.iter().map(|pair| pair.off.per_second)).unwrap_or_default() / 2.0;
-    let half = pairs(site, args, page, Some(rate))?;
+    let half = pairs(site, args, &page, Some(rate))?;
 
     let shares: Vec<f64> = full.iter().map(|pair| pair.on.per_second / pair.off.per_second).collect();
     let share = median(shares.iter().copied()).unwrap_or_default();
     let growth: Vec<f64> = half.iter().map(|pair| pair.on.p99_ms - pair.off.p99_ms).collect();
     let grown = median(growth.iter().copied()).unwrap_or_default();
-    let Args { task_logs, connections, seconds, rounds, .. } = args;
-    println!("\n{}, {task_logs} task logs, {}; {connections} connections,", page.about, site.about());
+    let (logs, Args { connections, seconds, rounds, .. }) = (args.logs(), args);
+    println!("\n{}, {logs} task logs, {}; {connections} connections,", page.workload.about, site.about);
     println!("medians of {rounds} pairs of {seconds} s\n");
     println!("                       per second    p50 ms    p99 ms    server us    postgres us");
     for (what, pairs) in [("as fast as it goes", &full), ("half of that, off", &half)] {
@@ -39,33 +42,26 @@ pub(crate) fn run(site: &mut Site, args: &Args) -> Result<()> {
     }
     println!("\nWith reads recorded: {share:.3} of the requests a second ({})", list(&shares));
     println!("At {rate:.0} a second: p99 grows by {grown:.2} ms ({})", list(&growth));
-    if let Some(path) = &args.json {
-        let result =
-            json!({ "share": share, "shares": shares, "rate": rate, "p99_growth_ms": grown, "p99_growths_ms": growth });
-        std::fs::write(path, serde_json::to_string_pretty(&result)?)?;
-    }
-    Ok(())
+    let results =
+        json!({ "share": share, "shares": shares, "rate": rate, "p99_growth_ms": grown, "p99_growths_ms": growth });
+    write_json(args, &results)
 }
 
 /// Every other pair begins with the other server: who comes second finds warmer caches.
-fn pairs(site: &mut Site, args: &Args, page: &Workload, per_second: Option<f64>) -> Result<Vec<Pair>> {
+fn pairs(site: &Site, args: &Args, page: &Plan, per_second: Option<f64>) -> Result<Vec<Pair>> {
+    let duration = Duration::from_secs(args.seconds);
+    let measure = |reads| site.measure(page, reads, args.connections, duration, per_second);
     let mut pairs = Vec::new();
     for round in 1..=args.rounds {
         eprintln!("Pair {round} of {}", args.rounds);
-        let mut measure = |recorded: bool| {
-            if !recorded {
-                site.change_servers();
-            }
-            let served = site.measure(page, args.connections, Duration::from_secs(args.seconds), per_second);
-            if !recorded {
-                site.change_servers();
-            }
-            served
+        let pair = if round % 2 == 1 {
+            let on = measure(Reads::Recorded)?;
+            Pair { on, off: measure(Reads::Unrecorded)? }
+        } else {
+            let off = measure(Reads::Unrecorded)?;
+            Pair { on: measure(Reads::Recorded)?, off }
         };
-        let first = measure(round % 2 == 1)?;
-        let second = measure(round % 2 == 0)?;
-        let (on, off) = if round % 2 == 1 { (first, second) } else { (second, first) };
-        pairs.push(Pair { on, off });
+        pairs.push(pair);
     }
     Ok(pairs)
 }

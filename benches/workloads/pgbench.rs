@@ -1,13 +1,13 @@
-//! The same SQL without the server: what PostgreSQL itself can do.
+//! A workload's SQL without the server: what PostgreSQL itself can do.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::Result;
+use crate::limit::Transaction;
 use crate::process;
 use crate::site::Site;
-use crate::statements::Statement;
 
 /// PostgreSQL's own benchmark program.
 #[derive(Debug)]
@@ -41,21 +41,23 @@ impl Pgbench {
         }
     }
 
-    /// Runs a transaction over and over, from so many connections, as the role of the server.
+    /// Runs these transactions in turn of chance, over and over, from so many connections, as the role of the server.
     pub(crate) fn run(
         &self,
         site: &Site,
-        statements: &[Statement],
+        transactions: &[Transaction],
         connections: u32,
         duration: Duration,
     ) -> Result<Limit> {
-        let script = site.directory().join("pgbench.sql");
-        let (text, values) = transaction(statements);
-        std::fs::write(&script, text)?;
         let mut pgbench = Command::new(&self.0);
         pgbench.args(["--no-vacuum", "--protocol=prepared", "--jobs=1"]);
         pgbench.arg(format!("--client={connections}")).arg(format!("--time={}", duration.as_secs()));
-        pgbench.arg("--file").arg(&script).args(values.iter().map(|value| format!("--define={value}")));
+        for (number, transaction) in transactions.iter().enumerate() {
+            let file = site.directory().join(format!("limit-{number}.sql"));
+            let (script, values) = transaction.script(number);
+            std::fs::write(&file, script)?;
+            pgbench.arg("--file").arg(file).args(values.iter().map(|value| format!("--define={value}")));
+        }
         let times =
             || [process::cpu_with_children(site.postmaster()), process::cpu_of_ended_children(std::process::id())];
         let before = times();
@@ -79,29 +81,4 @@ impl Pgbench {
             _ => Err(format!("pgbench failed: {text}{}", String::from_utf8_lossy(&output.stderr)).into()),
         }
     }
-}
-
-/// The script, and the values of its variables as `name=value`.
-///
-/// The values stay parameters of prepared statements, as they are in the server: PostgreSQL plans both alike.
-fn transaction(statements: &[Statement]) -> (String, Vec<String>) {
-    let (mut script, mut values) = (String::new(), Vec::new());
-    for (number, statement) in statements.iter().enumerate() {
-        let mut sql = statement.sql.clone();
-        // From the last one, as `$1` is also the beginning of `$10`.
-        for (at, value) in statement.values.iter().enumerate().rev() {
-            let name = format!("s{number}_{at}");
-            let parameter = match value {
-                None => "NULL".to_owned(),
-                // PostgreSQL infers the other types; what `unnest` gets could be an array of anything.
-                Some(value) if value.starts_with('{') => format!(":{name}::uuid[]"),
-                Some(_) => format!(":{name}"),
-            };
-            sql = sql.replace(&format!("${}", at + 1), &parameter);
-            values.extend(value.as_ref().map(|value| format!("{name}={value}")));
-        }
-        script.push_str(&sql);
-        script.push_str(";\n");
-    }
-    (script, values)
 }

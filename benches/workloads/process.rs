@@ -68,3 +68,10 @@ pub(crate) fn memory(pid: u32) -> Option<f64> {
         text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok())?;
     Some(kilobytes / 1024.0)
 }
+
+/// What the processor is called.
+pub(crate) fn model() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
