@@ -42,6 +42,10 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
         let patient = app.admin(hospital).patient("MRN-1").await;
         let clinician = app.clinician(hospital);
         let log = clinician.task_log(&patient, "Pulse 72").await;
+        let closed = app.admin(hospital).restricted("MRN-2").await;
+        clinician.break_glass(&closed).await;
+        let input = serde_json::json!({ "id": closed });
+        app.admin(hospital).mutate("liftRestriction", input, "patient { id }").await;
         let input = serde_json::json!({ "id": log, "description": "Pulse 74" });
         clinician.mutate("updateTaskLog", input, "taskLog { version }").await;
         let input =
