@@ -115,8 +115,11 @@ const DOORS: &str = "
     -- What is shown of the closed records: that they are there.
     CREATE FUNCTION closed_patients_door() RETURNS TABLE (id uuid, created_at timestamptz, archived_at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-        SELECT p.id, p.created_at, p.archived_at FROM public.patients p
-        WHERE p.hospital_id = {CURRENT_HOSPITAL} AND p.id IN (SELECT closed FROM public.closed_patients() AS closed)
+        SELECT p.id, p.created_at, p.archived_at FROM public.closed_patients() AS closed CROSS JOIN LATERAL (
+            -- OFFSET 0: each one is looked up, and the patients never read as a whole in search of them.
+            SELECT p.id, p.created_at, p.archived_at FROM public.patients p
+            WHERE p.hospital_id = {CURRENT_HOSPITAL} AND p.id = closed OFFSET 0
+        ) p
     $$;
 
     -- The one of them with this MRN: who holds the wristband of somebody unconscious must find the record to open.
@@ -140,27 +143,35 @@ const DOORS: &str = "
 
 const STANDING: &str = "
     -- As before, and the grants that the owner of the session holds, the last to end behind the others: each request has to
-    -- know them, and nearly none has any.
+    -- know them. Nearly none has any, so that is asked first, and by itself.
     DROP FUNCTION session_standing(uuid, uuid, timestamptz);
     CREATE FUNCTION session_standing(hospital uuid, session uuid, moment timestamptz)
     RETURNS TABLE (staff_id uuid, role text, last_used_at timestamptz, lacks_second_factor boolean, glasses text)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     BEGIN
         PERFORM set_config('app.current_hospital_id', hospital::text, true), set_config('lock_timeout', '2s', true);
-        RETURN QUERY SELECT s.id, s.role, x.last_used_at,
+        SELECT s.id, s.role, x.last_used_at,
                 h.second_factor_required AND NOT EXISTS (
-                    SELECT FROM public.accounts a WHERE a.id = s.account_id AND a.factor_since IS NOT NULL),
-                (SELECT json_agg(json_build_object('id', g.id, 'patient_id', g.patient_id, 'reason', g.reason,
-                            'expires_at', g.expires_at) ORDER BY g.expires_at)::text
-                 FROM public.break_glass_grants g
-                 JOIN public.patient_restrictions r ON r.hospital_id = g.hospital_id AND r.patient_id = g.patient_id
-                 WHERE g.hospital_id = hospital AND g.staff_id = s.id AND g.expires_at > moment
-                   AND r.lifted_at IS NULL AND r.restricted_at <= g.opened_at)
+                    SELECT FROM public.accounts a WHERE a.id = s.account_id AND a.factor_since IS NOT NULL)
+            INTO session_standing.staff_id, session_standing.role, session_standing.last_used_at, lacks_second_factor
             FROM public.sessions x
             JOIN public.staff s ON s.hospital_id = x.hospital_id AND s.id = x.staff_id
             JOIN public.hospitals h ON h.id = x.hospital_id
             WHERE x.hospital_id = hospital AND x.id = session
               AND x.revoked_at IS NULL AND x.expires_at > moment AND s.status = 'ACTIVE';
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        IF EXISTS (SELECT FROM public.break_glass_grants g WHERE g.hospital_id = hospital
+                       AND g.staff_id = session_standing.staff_id AND g.expires_at > moment) THEN
+            SELECT json_agg(json_build_object('id', g.id, 'patient_id', g.patient_id, 'reason', g.reason,
+                        'expires_at', g.expires_at) ORDER BY g.expires_at) INTO glasses
+                FROM public.break_glass_grants g
+                JOIN public.patient_restrictions r ON r.hospital_id = g.hospital_id AND r.patient_id = g.patient_id
+                WHERE g.hospital_id = hospital AND g.staff_id = session_standing.staff_id AND g.expires_at > moment
+                  AND r.lifted_at IS NULL AND r.restricted_at <= g.opened_at;
+        END IF;
+        RETURN NEXT;
     END
     $$;
     REVOKE ALL ON FUNCTION session_standing(uuid, uuid, timestamptz) FROM PUBLIC;

@@ -6,6 +6,7 @@
 
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, ConnectOptions, Executor};
 use uuid::Uuid;
@@ -203,6 +204,21 @@ pub(super) async fn task_logs(tx: &mut PgConnection, hospital: Uuid, batch: &Bat
     .bind(&changes.by[..])
     .bind(&changes.at[..])
     .bind(&changes.reasons[..])
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Restricts the record of the patient who came last but one, on behalf of an administrator.
+pub(super) async fn restriction(tx: &mut PgConnection, house: &House, now: DateTime<Utc>) -> Result<(), SeedError> {
+    sqlx::query(
+        "INSERT INTO patient_restrictions (hospital_id, patient_id, reason, restricted_at, restricted_by_id)
+         SELECT hospital_id, id, 'Works in this hospital', $2,
+             (SELECT id FROM staff WHERE hospital_id = $1 AND role = 'ADMIN' ORDER BY id LIMIT 1)
+         FROM patients WHERE hospital_id = $1 AND archived_at IS NULL ORDER BY created_at DESC, id DESC OFFSET 1 LIMIT 1",
+    )
+    .bind(house.id)
+    .bind(now)
     .execute(&mut *tx)
     .await?;
     Ok(())
