@@ -213,9 +213,10 @@ pub(super) async fn task_logs(tx: &mut PgConnection, hospital: Uuid, batch: &Bat
 pub(super) async fn restriction(tx: &mut PgConnection, house: &House, now: DateTime<Utc>) -> Result<(), SeedError> {
     sqlx::query(
         "INSERT INTO patient_restrictions (hospital_id, patient_id, reason, restricted_at, restricted_by_id)
-         SELECT hospital_id, id, 'Works in this hospital', $2,
-             (SELECT id FROM staff WHERE hospital_id = $1 AND role = 'ADMIN' ORDER BY id LIMIT 1)
-         FROM patients WHERE hospital_id = $1 AND archived_at IS NULL ORDER BY created_at DESC, id DESC OFFSET 1 LIMIT 1",
+         SELECT p.hospital_id, p.id, 'Works in this hospital', $2,
+             (SELECT s.id FROM staff s WHERE s.hospital_id = $1 AND s.role = 'ADMIN' ORDER BY s.id LIMIT 1)
+         FROM patients p WHERE p.hospital_id = $1 AND p.archived_at IS NULL
+         ORDER BY p.created_at DESC, p.id DESC OFFSET 1 LIMIT 1",
     )
     .bind(house.id)
     .bind(now)

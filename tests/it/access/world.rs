@@ -308,16 +308,17 @@ async fn own(app: &TestApp, hospital: &Hospital) -> Ids {
         id(&admin.mutate("createPatient", input, "patient { id }").await["patient"])
     };
     let restricted = patient(0).await;
-    let input = json!({ "id": restricted, "reason": "canary-restricted" });
-    admin.mutate("restrictPatient", input, "patient { id }").await;
-    let input = json!({ "patientId": restricted, "reason": "canary-emergency" });
-    colleague.mutate("breakGlass", input, "__typename").await;
     let (archived, spare_patient, main) = (patient(1).await, patient(2).await, patient(3).await);
     let log = async |actor: &Actor, patient: &str, description: &str, notes: &str, key: &str| {
         let input = json!({ "patientId": patient, "taskType": "VITALS", "description": description, "notes": notes,
             "idempotencyKey": key });
         id(&actor.mutate("createTaskLog", input, "taskLog { id }").await["taskLog"])
     };
+    log(&clinician, &restricted, "Observed", "canary-notes 0", "0").await;
+    let input = json!({ "id": restricted, "reason": "canary-restricted" });
+    admin.mutate("restrictPatient", input, "patient { id }").await;
+    let input = json!({ "patientId": restricted, "reason": "canary-emergency" });
+    colleague.mutate("breakGlass", input, "__typename").await;
     log(&clinician, &archived, "Dressing", "canary-notes 1", "1").await;
     let changed = log(&clinician, &main, "canary-before", "canary-old-notes", "2").await;
     let input =
