@@ -4,12 +4,14 @@
 //! `hospital_id`, which leads its primary key; row level security compares it with the hospital of the transaction.
 
 pub mod account;
+pub mod break_glass_grant;
 pub mod document;
 pub mod hospital;
 pub mod idempotency_key;
 pub mod invitation;
 pub mod partner_key;
 pub mod patient;
+pub mod patient_restriction;
 pub mod refresh_token;
 pub mod session;
 pub mod staff;

@@ -13,7 +13,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, TABLES).await?;
         run(manager, &wall::tenant_table("invitations")).await?;
-        run(manager, STANDING).await?;
+        run(manager, &STANDING.replace("{SESSION_STANDING}", SESSION_STANDING)).await?;
         run(manager, DOORS).await
     }
 
@@ -81,9 +81,15 @@ const STANDING: &str = "
     GRANT UPDATE (second_factor_required) ON hospitals TO patient_logger_app;
     GRANT SELECT (factor_since) ON accounts TO patient_logger_app;
 
+    DROP FUNCTION session_standing(uuid, uuid, timestamptz);
+    {SESSION_STANDING}
+    REVOKE ALL ON FUNCTION session_standing(uuid, uuid, timestamptz) FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION session_standing(uuid, uuid, timestamptz) TO patient_logger_app;
+";
+
+pub(crate) const SESSION_STANDING: &str = "
     -- As before, and whether the hospital asks for a second factor that the account does not have. It is decided here so
     -- that it holds from the next request on and costs no statement of its own.
-    DROP FUNCTION session_standing(uuid, uuid, timestamptz);
     CREATE FUNCTION session_standing(hospital uuid, session uuid, moment timestamptz)
     RETURNS TABLE (staff_id uuid, role text, last_used_at timestamptz, lacks_second_factor boolean)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -99,8 +105,6 @@ const STANDING: &str = "
               AND x.revoked_at IS NULL AND x.expires_at > moment AND s.status = 'ACTIVE';
     END
     $$;
-    REVOKE ALL ON FUNCTION session_standing(uuid, uuid, timestamptz) FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION session_standing(uuid, uuid, timestamptz) TO patient_logger_app;
 ";
 
 const DOORS: &str = "

@@ -52,6 +52,10 @@ names! {
         SignOut = "SIGN_OUT";
         /// The audit trail was read.
         ReadAudit = "READ_AUDIT";
+        /// A restricted record was opened in an emergency, or was to be. `reason` says why.
+        BreakGlass = "BREAK_GLASS";
+        /// Data of a restricted record was given to who had opened it in an emergency: `reason` was the one then.
+        BreakGlassRead = "BREAK_GLASS_READ";
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{ActorKind, AuditAction, AuditOutcome, Event, Shape, event_id};
-use crate::kernel::{Actor, Client, HospitalId, PatientId, Role, SessionId, StaffId, Viewer};
+use crate::kernel::{Actor, Client, Glass, HospitalId, PatientId, Role, SessionId, StaffId, Viewer};
 
 /// Most patients of one event. An answer with more leaves several events with the same request id; no row of the trail grows
 /// without bound, and none is cut off.
@@ -90,6 +90,15 @@ struct State {
     failed: usize,
     /// Events of acts that no transaction holds.
     left: Vec<Event>,
+    glasses: Vec<Broken>,
+}
+
+/// A restricted record that is open to the request.
+#[derive(Debug)]
+struct Broken {
+    glass: Glass,
+    /// How much the request had seen by then.
+    since: usize,
 }
 
 /// A record of a patient. Ordered, so that those of one patient stand together.
@@ -158,12 +167,25 @@ impl RequestContext {
 impl Witness {
     /// The witness of a viewer's request.
     pub fn new(viewer: &Viewer, request: RequestContext) -> Self {
-        Self { request, who: Who::viewer(viewer), state: Mutex::default() }
+        let glasses = viewer.glasses.iter().map(|glass| Broken { glass: glass.clone(), since: 0 }).collect();
+        Self { request, who: Who::viewer(viewer), state: Mutex::new(State { glasses, ..State::default() }) }
     }
 
     /// The request.
     pub fn request(&self) -> &RequestContext {
         &self.request
+    }
+
+    /// Notes that the viewer opens a restricted record. What the request sees of it from now on is marked.
+    pub fn broke(&self, glass: Glass) {
+        let mut state = self.state();
+        let since = state.seen.len();
+        state.glasses.push(Broken { glass, since });
+    }
+
+    /// The restricted records that are open to the request, the last to close behind the others.
+    pub fn glasses(&self) -> Vec<Glass> {
+        self.state().glasses.iter().map(|broken| broken.glass.clone()).collect()
     }
 
     /// Notes that the request sees a record of a patient: the patient's own, or another with its id and version. Seeing it
@@ -260,7 +282,8 @@ impl Witness {
         self.request.entry(events)
     }
 
-    /// One event, or several when there are many patients.
+    /// One event, or several when there are many patients; and one beside them for each restricted record that was opened in
+    /// an emergency. A read tells of such a record there only.
     fn events(
         &self,
         state: &State,
@@ -275,13 +298,20 @@ impl Witness {
         let mut event = self.request.event(at, self.who, action, outcome);
         event.subject_id = state.act.subject;
         event.reason.clone_from(&state.act.reason);
-        let patients: Vec<&[Seen]> = seen.chunk_by(|one, other| one.patient == other.patient).collect();
+        let mut patients: Vec<&[Seen]> = seen.chunk_by(|one, other| one.patient == other.patient).collect();
+        let marked: Vec<Event> = match action {
+            AuditAction::BreakGlass => Vec::new(),
+            _ => patients.iter().filter_map(|records| state.marked(&event, records)).collect(),
+        };
+        if action == AuditAction::Read {
+            patients.retain(|records| state.broken(records[0].patient).is_none());
+        }
         let mut parts: Vec<&[&[Seen]]> = patients.chunks(PATIENTS).collect();
-        if parts.is_empty() {
+        if parts.is_empty() && marked.is_empty() {
             parts.push(&[]);
         }
         let with = |part| with_patients(Event { id: event_id(at), ..event.clone() }, part);
-        parts.into_iter().map(with).collect()
+        parts.into_iter().map(with).chain(marked).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -294,8 +324,28 @@ impl State {
     /// What was seen of patients that no event tells yet.
     fn beyond(&self) -> Vec<Seen> {
         let (told, rest) = self.seen.split_at(self.told);
-        let told: HashSet<Uuid> = told.iter().map(|one| one.patient).collect();
+        // What was told of a record before it was opened says nothing of what is seen of it since.
+        let as_now = |(at, one): &(usize, &Seen)| self.broken(one.patient).is_none_or(|broken| broken.since <= *at);
+        let told: HashSet<Uuid> = told.iter().enumerate().filter(as_now).map(|(_, one)| one.patient).collect();
         rest.iter().filter(|one| !told.contains(&one.patient)).copied().collect()
+    }
+
+    /// How the record of a patient was opened; the last time, when that was more than once.
+    fn broken(&self, patient: Uuid) -> Option<&Broken> {
+        self.glasses.iter().rev().find(|broken| broken.glass.patient_id.0 == patient)
+    }
+
+    /// The event of its own for records of one patient, if they were opened in an emergency.
+    fn marked(&self, event: &Event, records: &&[Seen]) -> Option<Event> {
+        let Broken { glass, .. } = self.broken(records.first()?.patient)?;
+        let event = Event {
+            id: event_id(event.at),
+            action: AuditAction::BreakGlassRead,
+            subject_id: Some(glass.id.0),
+            reason: Some(glass.reason.clone()),
+            ..event.clone()
+        };
+        Some(with_patients(event, &[records]))
     }
 }
 

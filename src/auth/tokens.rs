@@ -157,6 +157,7 @@ impl Tokens {
             role: claims.role,
             permissions: claims.role.permissions(),
             expires_at: DateTime::from_timestamp(claims.exp, 0)?,
+            glasses: Vec::new(),
         })
     }
 }

@@ -47,7 +47,7 @@ macro_rules! domains {
 }
 
 domains! {
-    access, accounts, audit, hospitals, invitations, partner_keys, passwords, patients, second_factors, sessions, staff,
+    access, accounts, audit, hospitals, invitations, partner_keys, passwords, patients, restrictions, second_factors, sessions, staff,
     task_logs,
 }
 

@@ -46,6 +46,10 @@ pub enum UserErrorCode {
     VersionConflict,
     /// The record is archived and does not change any more.
     Archived,
+    /// The record is restricted and not open to you. In an emergency, open it with `breakGlass` first.
+    Restricted,
+    /// The record is not restricted, so there is nothing to open.
+    NotRestricted,
     /// A hospital keeps at least one active administrator.
     LastAdmin,
     /// This member of staff is deactivated.

@@ -10,6 +10,8 @@ pub enum Kind {
     Account,
     /// An event of the audit trail.
     AuditEvent,
+    /// An opening of a restricted record.
+    BreakGlass,
     /// A hospital.
     Hospital,
     /// An invitation to join a hospital.
@@ -27,9 +29,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Account,
         Self::AuditEvent,
+        Self::BreakGlass,
         Self::Hospital,
         Self::Invitation,
         Self::PartnerKey,
@@ -43,6 +46,7 @@ impl Kind {
         match self {
             Self::Account => "acc",
             Self::AuditEvent => "evt",
+            Self::BreakGlass => "btg",
             Self::Hospital => "hos",
             Self::Invitation => "inv",
             Self::PartnerKey => "key",
@@ -57,6 +61,7 @@ impl Kind {
         match self {
             Self::Account => "an account",
             Self::AuditEvent => "an event of the audit trail",
+            Self::BreakGlass => "an opening of a restricted record",
             Self::Hospital => "a hospital",
             Self::Invitation => "an invitation",
             Self::PartnerKey => "a partner key",
@@ -141,6 +146,10 @@ id!(
 id!(
     /// The id of an event of the audit trail.
     AuditEventId, AuditEvent
+);
+id!(
+    /// The id of an opening of a restricted record.
+    BreakGlassId, BreakGlass
 );
 id!(
     /// The id of a hospital.

@@ -12,8 +12,8 @@ mod viewer;
 pub use client::Client;
 pub use clock::Clock;
 pub use ids::{
-    AccountId, AuditEventId, GlobalId, HospitalId, IdError, InvitationId, Kind, PartnerKeyId, PatientId, SessionId,
-    StaffId, TaskLogId,
+    AccountId, AuditEventId, BreakGlassId, GlobalId, HospitalId, IdError, InvitationId, Kind, PartnerKeyId, PatientId,
+    SessionId, StaffId, TaskLogId,
 };
 pub use permission::{Holders, Permission, PermissionSet, Role};
-pub use viewer::{Actor, Viewer};
+pub use viewer::{Actor, Glass, Viewer};

@@ -140,6 +140,12 @@ permissions! {
     ReadPatientContact = "READ_PATIENT_CONTACT": ADMINS;
     /// Create, change and archive patients. Held by ADMIN.
     ManagePatients = "MANAGE_PATIENTS": ADMINS;
+    /// Restrict patients' records, and lift that. Held by ADMIN.
+    RestrictPatients = "RESTRICT_PATIENTS": ADMINS;
+    /// Open every restricted record as if it were not. Held by ADMIN.
+    ReadRestrictedPatients = "READ_RESTRICTED_PATIENTS": ADMINS;
+    /// Open a restricted record for an hour in an emergency, giving a reason. Held by CLINICIAN.
+    BreakGlass = "BREAK_GLASS": CLINICIANS;
     /// See task logs without their notes. Held by ADMIN, CLINICIAN, PARTNER.
     ReadTaskLogs = "READ_TASK_LOGS": SIGNED_IN;
     /// See the notes of task logs. Held by ADMIN, CLINICIAN, and PARTNER keys that were granted it.

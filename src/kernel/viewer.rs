@@ -1,7 +1,8 @@
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{HospitalId, PartnerKeyId, Permission, PermissionSet, Role, SessionId, StaffId};
+use super::{BreakGlassId, HospitalId, PartnerKeyId, PatientId, Permission, PermissionSet, Role, SessionId, StaffId};
 
 /// Who sends a request, from a verified credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,21 @@ pub struct Viewer {
     /// What the viewer may do.
     pub permissions: PermissionSet,
     /// When the credential ends.
+    pub expires_at: DateTime<Utc>,
+    /// The restricted records that the viewer has opened in an emergency.
+    pub glasses: Vec<Glass>,
+}
+
+/// A restricted record that somebody has opened in an emergency.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Glass {
+    /// The opening.
+    pub id: BreakGlassId,
+    /// Whose record.
+    pub patient_id: PatientId,
+    /// Why.
+    pub reason: String,
+    /// When it closes.
     pub expires_at: DateTime<Utc>,
 }
 

@@ -44,7 +44,7 @@ const FLOAT: &str = "float@agency.example";
 const SCALE: Scale = Scale { staff: 14, patients: 40, task_logs: 3000, discharged_of_twenty: 4 };
 const NUMBER: u64 = 20;
 
-/// Adds the demo's hospitals with their sign-ins, and says whether it had to.
+/// Adds the demo's hospitals with their sign-ins and one restricted record, and says whether it had to.
 ///
 /// One transaction, which waits for another process that does the same: afterwards the demo is there once, or not at all.
 ///
@@ -93,6 +93,8 @@ async fn add(connection: &mut PgConnection, password_hash: &str, now: DateTime<U
             writer::task_logs(&mut tx, house.id, &batch).await?;
         }
     }
+    writer::enter_hospital(&mut tx, houses[0].id).await?;
+    writer::restriction(&mut tx, &houses[0], now).await?;
     tx.execute(AssertSqlSafe(format!("ANALYZE {TABLES}"))).await?;
     tx.commit().await?;
     Ok(true)

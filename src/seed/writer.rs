@@ -6,6 +6,7 @@
 
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, ConnectOptions, Executor};
 use uuid::Uuid;
@@ -203,6 +204,22 @@ pub(super) async fn task_logs(tx: &mut PgConnection, hospital: Uuid, batch: &Bat
     .bind(&changes.by[..])
     .bind(&changes.at[..])
     .bind(&changes.reasons[..])
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
+/// Restricts the record of the patient who came last but one, on behalf of an administrator.
+pub(super) async fn restriction(tx: &mut PgConnection, house: &House, now: DateTime<Utc>) -> Result<(), SeedError> {
+    sqlx::query(
+        "INSERT INTO patient_restrictions (hospital_id, patient_id, reason, restricted_at, restricted_by_id)
+         SELECT p.hospital_id, p.id, 'Works in this hospital', $2,
+             (SELECT s.id FROM staff s WHERE s.hospital_id = $1 AND s.role = 'ADMIN' ORDER BY s.id LIMIT 1)
+         FROM patients p WHERE p.hospital_id = $1 AND p.archived_at IS NULL
+         ORDER BY p.created_at DESC, p.id DESC OFFSET 1 LIMIT 1",
+    )
+    .bind(house.id)
+    .bind(now)
     .execute(&mut *tx)
     .await?;
     Ok(())

@@ -8,6 +8,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
 use sea_orm::{DbErr, QueryResult, Statement};
 
+use super::sight::Sight;
 use super::tx::{Tx, WriteTx, open_error, prepared};
 use crate::audit::{Entry, Keeper, Known, Lane, Witness};
 use crate::error::AppError;
@@ -151,20 +152,20 @@ impl Database {
     /// Opens a transaction that has no hospital, in which row level security shows no tenant's row: for sign-in, and for
     /// what belongs to no hospital.
     pub(crate) async fn begin_outside_hospitals(&self) -> Result<Tx, DbErr> {
-        Tx::begin(&self.pool, self.begin("READ WRITE", ""), self.statements.clone()).await
+        self.begin("READ WRITE", &Sight::none()).await
     }
 
     /// Opens a transaction in the hospital that a credential names, to look whether it holds.
     pub(crate) async fn begin_for_credential(&self, hospital: HospitalId) -> Result<WriteTx, DbErr> {
-        self.begin_write(hospital, None).await
+        self.begin_write(&Sight::hospital(hospital), None).await
     }
 
     pub(super) async fn begin_write(
         &self,
-        hospital: HospitalId,
+        sight: &Sight,
         witness: Option<(Arc<Witness>, Clock)>,
     ) -> Result<WriteTx, DbErr> {
-        let tx = self.begin_in("ISOLATION LEVEL READ COMMITTED READ WRITE", hospital.0).await?;
+        let tx = self.begin("ISOLATION LEVEL READ COMMITTED READ WRITE", sight).await?;
         Ok(WriteTx { tx, witness, known: self.known.clone() })
     }
 
@@ -183,19 +184,15 @@ impl Database {
         }
     }
 
-    pub(super) async fn begin_in(&self, mode: &str, hospital: sqlx::types::Uuid) -> Result<Tx, DbErr> {
-        Tx::begin(&self.pool, self.begin(mode, &hospital.hyphenated().to_string()), self.statements.clone()).await
-    }
-
     /// Every setting is local to the transaction, so that it ends with it, also behind a pooler such as PgBouncer.
-    /// `hospital` is the text of a UUID, or empty: nothing in it can be more than that.
-    fn begin(&self, mode: &str, hospital: &str) -> String {
-        format!(
-            "BEGIN {mode}; SELECT set_config('app.current_hospital_id', '{hospital}', true), \
-             set_config('statement_timeout', '{}', true), set_config('lock_timeout', '2s', true), \
+    pub(super) async fn begin(&self, mode: &str, sight: &Sight) -> Result<Tx, DbErr> {
+        let begin = format!(
+            "BEGIN {mode}; SELECT {}set_config('statement_timeout', '{}', true), set_config('lock_timeout', '2s', true), \
              set_config('idle_in_transaction_session_timeout', '10s', true)",
+            sight.settings(),
             self.statement_timeout.as_millis()
-        )
+        );
+        Tx::begin(&self.pool, begin, self.statements.clone()).await
     }
 
     /// How many statements were sent since the start.

@@ -5,6 +5,9 @@
 //! - [`HospitalScope::read`]: one snapshot for the whole request, opened when the first row is asked for;
 //! - [`HospitalScope::write`]: one transaction for one mutation.
 //!
+//! With the hospital it carries which restricted records the viewer has open, for the policies of the tables with data of
+//! patients; where nothing is said, all of them are closed.
+//!
 //! Repositories take a [`Tx`] first, so that a query without a hospital cannot be written. What happens before there is a
 //! viewer has names to search for: [`Database::begin_outside_hospitals`], for sign-in, which happens before there is a
 //! hospital; [`Database::begin_for_credential`], in the hospital that a credential names; and
@@ -13,6 +16,7 @@
 mod database;
 mod keyset;
 mod scope;
+mod sight;
 mod tx;
 
 pub use database::{Database, DatabaseSettings, NotSafe};

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sea_orm::DbErr;
 use tokio::sync::Mutex;
 
+use super::sight::Sight;
 use super::{Database, Tx, WriteTx};
 use crate::audit::{AuditAction, AuditOutcome, Ending, Entry, Receipt, RequestContext, Witness};
 use crate::error::{AppError, ErrorCode};
@@ -76,8 +77,8 @@ impl HospitalScope {
         if let Some(tx) = &*snapshot {
             return Ok(tx.clone());
         }
-        let tx =
-            Arc::new(self.database.begin_in("ISOLATION LEVEL REPEATABLE READ READ ONLY", self.hospital_id().0).await?);
+        let mode = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let tx = Arc::new(self.database.begin(mode, &self.sight()).await?);
         *snapshot = Some(tx.clone());
         Ok(tx)
     }
@@ -91,7 +92,11 @@ impl HospitalScope {
         // could wait for ever, as soon as all connections are held by such requests.
         self.close().await?;
         self.writes.fetch_add(1, Ordering::Relaxed);
-        self.database.begin_write(self.hospital_id(), Some((self.witness.clone(), self.clock.clone()))).await
+        self.database.begin_write(&self.sight(), Some((self.witness.clone(), self.clock.clone()))).await
+    }
+
+    fn sight(&self) -> Sight {
+        Sight::viewer(&self.viewer, &self.witness, self.clock.now())
     }
 
     /// Ends the snapshot. A later read opens a new one.

@@ -42,6 +42,10 @@ async fn two_hospitals_with_rows(app: &TestApp) -> [Hospital; 2] {
         let patient = app.admin(hospital).patient("MRN-1").await;
         let clinician = app.clinician(hospital);
         let log = clinician.task_log(&patient, "Pulse 72").await;
+        let closed = app.admin(hospital).restricted("MRN-2").await;
+        clinician.break_glass(&closed).await;
+        let input = serde_json::json!({ "id": closed });
+        app.admin(hospital).mutate("liftRestriction", input, "patient { id }").await;
         let input = serde_json::json!({ "id": log, "description": "Pulse 74" });
         clinician.mutate("updateTaskLog", input, "taskLog { version }").await;
         let input =
@@ -68,10 +72,12 @@ async fn without_a_hospital_every_table_shows_nothing_and_with_one_only_its_own(
         "audit_events",
         "audit_mentions",
         "audit_seals",
+        "break_glass_grants",
         "hospitals",
         "idempotency_keys",
         "invitations",
         "partner_keys",
+        "patient_restrictions",
         "patients",
         "refresh_tokens",
         "sessions",
@@ -117,6 +123,7 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         format!("UPDATE sessions SET revoked_at = NULL WHERE hospital_id = '{theirs}'"),
         format!("UPDATE invitations SET revoked_at = NULL WHERE hospital_id = '{theirs}'"),
         format!("UPDATE hospitals SET second_factor_required = true WHERE id = '{theirs}'"),
+        format!("UPDATE patient_restrictions SET lifted_at = now() WHERE hospital_id = '{theirs}'"),
     ] {
         let done = sqlx::query(AssertSqlSafe(sql.clone())).execute(&mut connection).await.unwrap();
         assert_eq!(done.rows_affected(), 0, "{sql}");
@@ -159,6 +166,9 @@ async fn no_statement_of_the_servers_role_changes_another_hospital() {
         "SELECT * FROM audit_events_2026_03".into(),
         "DELETE FROM audit_events_2026_03".into(),
         "DROP TABLE audit_events_2026_03".into(),
+        "UPDATE break_glass_grants SET expires_at = opened_at + interval '1 minute'".into(),
+        "DELETE FROM break_glass_grants".into(),
+        "DELETE FROM patient_restrictions".into(),
         "DELETE FROM sessions".into(),
         "DELETE FROM patients".into(),
         "DELETE FROM task_logs".into(),
@@ -287,6 +297,8 @@ async fn the_doors_across_hospitals_are_these_and_belong_to_nobody_who_can_sign_
         door("audit_post", "patient_logger_door"),
         door("audit_seal", "patient_logger_door"),
         door("audit_shape", "patient_logger_door"),
+        door("closed_patient_by_mrn_door", "patient_logger_door"),
+        door("closed_patients_door", "patient_logger_door"),
         door("context_door", "patient_logger_door"),
         door("credentials_door", "patient_logger_door"),
         door("reset_door", "patient_logger_door"),
@@ -327,9 +339,11 @@ async fn another_permissive_policy_opens_nothing() {
         "staff",
         "task_logs",
         "task_log_revisions",
+        "break_glass_grants",
         "idempotency_keys",
         "invitations",
         "partner_keys",
+        "patient_restrictions",
         "refresh_tokens",
         "sessions",
     ] {

@@ -27,6 +27,7 @@ mod passwords;
 mod patients;
 mod recorded;
 mod redis;
+mod restricted;
 mod rights;
 mod schema;
 mod second_factors;

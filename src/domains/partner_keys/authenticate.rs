@@ -75,6 +75,7 @@ impl PartnerKeys {
             role: Role::Partner,
             permissions: permission_set(row),
             expires_at: row.expires_at,
+            glasses: Vec::new(),
         }))
     }
 

@@ -16,7 +16,8 @@ pub struct Query;
 
 #[Object(name = "PatientQueries")]
 impl Query {
-    /// A patient by id or by MRN; give one of the two. Null when your hospital has no such patient. Archived patients are found.
+    /// A patient by id or by MRN; give one of the two. Null when your hospital has no such patient. Archived patients are found,
+    /// and so are restricted ones; by MRN only if you may read them or break the glass.
     #[graphql(directive = access::apply(Permission::ReadPatients))]
     async fn patient(
         &self,
@@ -39,6 +40,7 @@ impl Query {
     }
 
     /// The patients of your hospital. Newest first unless `orderBy` says otherwise; archived ones only when the filter asks for them.
+    /// Restricted records that are not open to you are there in the order of creation, unless a filter asks for what is in them.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     #[graphql(directive = access::apply(Permission::ReadPatients), directive = semantic_non_null::apply())]
     async fn patients(

@@ -1,7 +1,12 @@
+use chrono::{DateTime, Utc};
 use entity::patient::{self, Column, Entity};
 use sea_orm::sea_query::extension::postgres::PgExpr;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select, Set};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, Query, SelectStatement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    QuerySelect, QueryTrait, Select, Set, Statement,
+};
+use uuid::Uuid;
 
 use super::input::PatientSort;
 use crate::kernel::{HospitalId, PatientId};
@@ -17,6 +22,14 @@ pub(super) struct Criteria {
     pub(super) rooms: Option<Vec<String>>,
     pub(super) statuses: Option<Vec<PatientStatusRow>>,
     pub(super) archived: bool,
+}
+
+/// What is shown of a closed record.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(super) struct StubRow {
+    pub(super) id: Uuid,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) archived_at: Option<DateTime<Utc>>,
 }
 
 fn matching(criteria: &Criteria) -> Select<Entity> {
@@ -62,6 +75,47 @@ pub(super) async fn by_ids(tx: &Tx, ids: Vec<PatientId>) -> Result<Vec<PatientRo
 
 pub(super) async fn by_mrn(tx: &Tx, mrn: &str) -> Result<Option<PatientRow>, DbErr> {
     Entity::find().filter(Column::Mrn.eq(mrn)).one(tx).await
+}
+
+/// A page of the closed records that are archived or, otherwise, are not, sorted by creation.
+pub(super) async fn list_stubs(
+    tx: &Tx,
+    archived: bool,
+    ascending: bool,
+    page: &PageRequest,
+) -> Result<Vec<StubRow>, DbErr> {
+    let mut select = stubs(archived);
+    select.columns([Column::Id, Column::CreatedAt, Column::ArchivedAt]);
+    page.apply(&mut select, [Column::CreatedAt, Column::Id].map(Expr::col), ascending);
+    StubRow::find_by_statement(DbBackend::Postgres.build(&select)).all(tx).await
+}
+
+pub(super) async fn count_stubs(tx: &Tx, archived: bool) -> Result<u64, DbErr> {
+    let mut select = stubs(archived);
+    select.expr_as(Expr::cust("count(*)"), Alias::new("n"));
+    let row = tx.query_one_raw(DbBackend::Postgres.build(&select)).await?;
+    Ok(row.map(|row| row.try_get::<i64>("", "n")).transpose()?.unwrap_or_default().unsigned_abs())
+}
+
+fn stubs(archived: bool) -> SelectStatement {
+    let mut select = Query::select();
+    select.from_function(Func::cust("closed_patients_door"), Alias::new("closed"));
+    let at = Expr::col(Column::ArchivedAt);
+    select.and_where(if archived { at.is_not_null() } else { at.is_null() });
+    select
+}
+
+/// The closed records of these ids.
+pub(super) async fn stubs_by_ids(tx: &Tx, ids: &[PatientId]) -> Result<Vec<StubRow>, DbErr> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let sql = "SELECT id, created_at, archived_at FROM closed_patients_door() WHERE id = ANY ($1)";
+    StubRow::find_by_statement(Statement::from_sql_and_values(DbBackend::Postgres, sql, [ids.into()])).all(tx).await
+}
+
+/// The closed record with this MRN.
+pub(super) async fn stub_by_mrn(tx: &Tx, mrn: &str) -> Result<Option<StubRow>, DbErr> {
+    let sql = "SELECT id, created_at, archived_at FROM closed_patient_by_mrn_door($1)";
+    StubRow::find_by_statement(Statement::from_sql_and_values(DbBackend::Postgres, sql, [mrn.into()])).one(tx).await
 }
 
 /// The patient, held against other changes until the transaction ends.

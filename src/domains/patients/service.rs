@@ -2,8 +2,8 @@ use chrono::NaiveDate;
 use sea_orm::{DbErr, Set};
 use uuid::Uuid;
 
-use super::input::{ArchivePatientInput, CreatePatientInput, PatientSort, UpdatePatientInput};
-use super::object::Patient;
+use super::input::{ArchivePatientInput, CreatePatientInput, PatientOrderField, PatientSort, UpdatePatientInput};
+use super::object::{Patient, Record};
 use super::repo::{self, Criteria, PatientChange, PatientRow, PatientStatusRow};
 use crate::domains::idempotency_keys::{self, Claim};
 use crate::error::{AppError, violated_constraint};
@@ -21,26 +21,67 @@ pub(super) async fn list(
     sort: PatientSort,
     page: &PageRequest,
 ) -> Result<Page<Patient>, AppError> {
-    let rows = repo::list(&*scope.read().await?, criteria, sort, page).await?;
-    Ok(page.page(rows).map(|row| Patient::seen(scope, row)))
+    let tx = scope.read().await?;
+    let rows = repo::list(&tx, criteria, sort, page).await?;
+    if sort.field != PatientOrderField::CreatedAt || !shows_stubs(scope, criteria) {
+        return Ok(page.page(rows).map(|row| Patient::seen(scope, row)));
+    }
+    let stubs = repo::list_stubs(&tx, criteria.archived, sort.ascending, page).await?;
+    let mut records: Vec<Record> = rows.into_iter().map(Record::Open).collect();
+    records.extend(stubs.into_iter().map(Record::Closed));
+    records.sort_unstable_by_key(Record::creation);
+    // As both were read: from the end of the list when the page is.
+    if sort.ascending == page.backward {
+        records.reverse();
+    }
+    Ok(page.page(records).map(|record| Patient::of(scope, record)))
 }
 
 pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
-    Ok(repo::count(&*scope.read().await?, criteria).await?)
+    let tx = scope.read().await?;
+    let open = repo::count(&tx, criteria).await?;
+    let closed = if shows_stubs(scope, criteria) { repo::count_stubs(&tx, criteria.archived).await? } else { 0 };
+    Ok(open + closed)
+}
+
+/// Whether a list with these conditions tells of closed records. One with a condition on what is in a record does not: it
+/// would tell whether the record meets it.
+fn shows_stubs(scope: &HospitalScope, criteria: &Criteria) -> bool {
+    let Criteria { words, rooms, statuses, archived: _ } = criteria;
+    closes(scope) && words.is_empty() && rooms.is_none() && statuses.is_none()
+}
+
+/// Whether there may be records that are closed to the viewer.
+fn closes(scope: &HospitalScope) -> bool {
+    !scope.viewer.may(Permission::ReadRestrictedPatients)
 }
 
 pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<PatientId>) -> Result<Vec<Patient>, AppError> {
     ids.sort_unstable();
     ids.dedup();
-    let rows = repo::by_ids(&*scope.read().await?, ids).await?;
-    Ok(rows.into_iter().map(|row| Patient::seen(scope, row)).collect())
+    let tx = scope.read().await?;
+    let rows = repo::by_ids(&tx, ids.clone()).await?;
+    // Nearly always all are there, and there is nothing more to ask.
+    ids.retain(|id| rows.iter().all(|row| row.id != id.0));
+    let stubs = if ids.is_empty() || !closes(scope) { Vec::new() } else { repo::stubs_by_ids(&tx, &ids).await? };
+    let records = rows.into_iter().map(Record::Open).chain(stubs.into_iter().map(Record::Closed));
+    Ok(records.map(|record| Patient::of(scope, record)).collect())
 }
 
 pub(super) async fn by_mrn(scope: &HospitalScope, mrn: &str) -> Result<Option<Patient>, AppError> {
     if !is_mrn(mrn) {
         return Ok(None);
     }
-    Ok(repo::by_mrn(&*scope.read().await?, mrn).await?.map(|row| Patient::seen(scope, row)))
+    let tx = scope.read().await?;
+    if let Some(row) = repo::by_mrn(&tx, mrn).await? {
+        return Ok(Some(Patient::seen(scope, row)));
+    }
+    // Who may break the glass must find what to open.
+    if !scope.viewer.may(Permission::BreakGlass) {
+        return Ok(None);
+    }
+    let stub = repo::stub_by_mrn(&tx, mrn).await?;
+    Ok(stub.map(|stub| Patient::of(scope, Record::Closed(stub))))
 }
 
 pub(super) async fn create(

@@ -58,7 +58,8 @@ impl Sessions {
             self.note_use(claimed.hospital_id, session_id);
         }
         // The role that the staff record has now, not the one in the token.
-        Ok(Some(Viewer { role: standing.role, permissions: standing.permissions(), ..claimed }))
+        let (permissions, glasses) = (standing.permissions(), standing.glasses());
+        Ok(Some(Viewer { role: standing.role, permissions, glasses, ..claimed }))
     }
 
     /// Whose a session is and in which role; `None` when it does not stand.

@@ -138,7 +138,7 @@ impl Sessions {
         expires_at: DateTime<Utc>,
         request: &RequestContext,
     ) -> Result<Opened, AppError> {
-        let Standing { staff_id, role, .. } = *standing;
+        let &Standing { staff_id, role, .. } = standing;
         let RefreshToken { hospital_id, session_id, .. } = refresh;
         let access = self.tokens.issue_until(staff_id, hospital_id, role, session_id, expires_at)?;
         let viewer = Viewer {
@@ -147,6 +147,7 @@ impl Sessions {
             role,
             permissions: standing.permissions(),
             expires_at: access.expires_at,
+            glasses: standing.glasses(),
         };
         let scope = Arc::new(HospitalScope::new(self.database.clone(), self.clock.clone(), viewer, request.clone()));
         Ok(Opened { access, refresh, refresh_expires_at: expires_at, scope })

@@ -8,7 +8,7 @@ use session::{Column, Entity};
 use uuid::Uuid;
 
 use crate::auth::RefreshToken;
-use crate::kernel::{Client, HospitalId, Permission, PermissionSet, Role, SessionId, StaffId};
+use crate::kernel::{Client, Glass, HospitalId, Permission, PermissionSet, Role, SessionId, StaffId};
 use crate::tenancy::Tx;
 
 pub(super) use refresh_token::{ActiveModel as RefreshTokenChange, Model as RefreshTokenRow};
@@ -18,13 +18,14 @@ pub(super) use session::{ActiveModel as SessionChange, Model as SessionRow};
 const LISTED: u64 = 50;
 
 /// Whose a session is, and in which role.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Standing {
     pub(super) staff_id: StaffId,
     pub(super) role: Role,
     pub(super) last_used_at: DateTime<Utc>,
     /// The hospital requires a second factor, and the account has none.
     lacks_second_factor: bool,
+    glasses: Vec<Glass>,
 }
 
 /// Which sessions of a member of staff are ended.
@@ -56,7 +57,7 @@ impl ContextRow {
 
 /// The question whether a session stands. See `session_standing` in the migrations: it enters the hospital by itself.
 pub(super) fn standing(hospital: HospitalId, id: SessionId, now: DateTime<Utc>) -> Statement {
-    let sql = "SELECT staff_id, role, last_used_at, lacks_second_factor FROM session_standing($1, $2, $3)";
+    let sql = "SELECT staff_id, role, last_used_at, lacks_second_factor, glasses FROM session_standing($1, $2, $3)";
     Statement::from_sql_and_values(DbBackend::Postgres, sql, [hospital.0.into(), id.0.into(), now.into()])
 }
 
@@ -74,11 +75,14 @@ impl Standing {
     pub(super) fn read(row: QueryResult) -> Result<Self, DbErr> {
         let role: String = row.try_get("", "role")?;
         let known = Role::of(&role);
+        let glasses: Option<String> = row.try_get("", "glasses")?;
+        let glasses = glasses.map(|glasses| serde_json::from_str(&glasses)).transpose();
         Ok(Self {
             staff_id: StaffId(row.try_get("", "staff_id")?),
             role: known.ok_or_else(|| DbErr::Type("a role that nobody knows".into()))?,
             last_used_at: row.try_get("", "last_used_at")?,
             lacks_second_factor: row.try_get("", "lacks_second_factor")?,
+            glasses: glasses.map_err(|error| DbErr::Type(error.to_string()))?.unwrap_or_default(),
         })
     }
 
@@ -90,6 +94,11 @@ impl Standing {
             return all;
         }
         all.iter().filter(|permission| matches!(permission, Permission::Public | Permission::SignedIn)).collect()
+    }
+
+    /// The restricted records that the session has open: none, when somebody may not open any more.
+    pub(super) fn glasses(&self) -> Vec<Glass> {
+        if self.permissions().contains(Permission::BreakGlass) { self.glasses.clone() } else { Vec::new() }
     }
 }
 

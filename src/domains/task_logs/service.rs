@@ -7,7 +7,7 @@ use super::object::TaskLog;
 use super::repo::{self, Criteria, TaskLogChange, TaskLogRow};
 use super::stats::{self, TaskLogGroupBy, TaskLogStats};
 use crate::domains::idempotency_keys::{self, Claim};
-use crate::domains::{hospitals, patients};
+use crate::domains::{hospitals, patients, restrictions};
 use crate::error::AppError;
 use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
 use crate::kernel::{PatientId, Permission, StaffId, TaskLogId, Viewer, text};
@@ -87,15 +87,15 @@ pub(super) async fn create(
     let tx = scope.write().await?;
     let key = input.idempotency_key.as_deref();
     let claim = idempotency_keys::claim(scope, &tx, "createTaskLog", key, fingerprint, row.id).await?;
+    let Some(archived) = patients::lock_for_task(&tx, patient).await? else {
+        return Err(restrictions::why_not_there(&tx, patient, "patientId").await?.into());
+    };
     let row = match claim {
-        Claim::New => match patients::lock_for_task(&tx, patient).await? {
-            None => return Err(UserError::not_found("patientId", "patient").into()),
-            Some(true) => {
-                let message = "This patient is archived and takes no new task logs.";
-                return Err(UserError::new(UserErrorCode::Archived, &["patientId"], message).into());
-            }
-            Some(false) => repo::insert(&tx, row).await?,
-        },
+        Claim::New if archived => {
+            let message = "This patient is archived and takes no new task logs.";
+            return Err(UserError::new(UserErrorCode::Archived, &["patientId"], message).into());
+        }
+        Claim::New => repo::insert(&tx, row).await?,
         // A log that has been deleted since is not there any more, not even for whoever recorded it.
         Claim::Done(id) => {
             let row = repo::lock(&tx, scope.hospital_id(), TaskLogId(id)).await?;

@@ -125,6 +125,8 @@ impl<'a> Values<'a> {
             _ if !bad && coordinate.to_lowercase().ends_with("password") => PASSWORD.to_owned(),
             "CreateStaffInput.initialPassword" if bad => "short".to_owned(),
             "CreatePartnerKeyInput.allowedNetworks" => "127.0.0.0/8".to_owned(),
+            "BreakGlassInput.reason" if !bad => "cardiac arrest".to_owned(),
+            "RestrictPatientInput.reason" if !bad => "canary-restricted".to_owned(),
             _ if bad && (coordinate.starts_with("Create") || coordinate.starts_with("Invite")) => String::new(),
             "CreateStaffInput.email" | "InviteStaffInput.email" | "CreatePatientInput.contactEmail" => {
                 format!("new{number}@new.example")
@@ -145,6 +147,7 @@ impl<'a> Values<'a> {
             ("TaskLogFilter.patientIds" | "CreateTaskLogInput.patientId", _) => &ids.patient,
             ("TaskLogFilter.clinicianIds" | "ExplainAccessAs.staffId", _) => &ids.clinician,
             ("UpdatePatientInput.id" | "ArchivePatientInput.id", _) => &ids.spare_patient,
+            ("RestrictPatientInput.id" | "LiftRestrictionInput.id" | "BreakGlassInput.patientId", _) => &ids.restricted,
             ("UpdateStaffInput.id" | "DeactivateStaffInput.id", _) => &ids.spare_staff,
             ("UpdateTaskLogInput.id" | "DeleteTaskLogInput.id", _) => &ids.spare_log,
             ("StartPasswordResetInput.staffId" | "ResetSecondFactorInput.staffId", _) => &ids.spare_staff,
@@ -153,8 +156,8 @@ impl<'a> Values<'a> {
             ("SwitchContextInput.staffId", _) => &ids.clinician,
             ("RevokeSessionInput.id", _) => &ids.session,
             ("Query.auditProof(id:)", _) => &ids.event,
-            ("AuditFilter.patientId", _) => &ids.patient,
-            ("AuditFilter.actorId", _) => &ids.clinician,
+            ("AuditFilter.patientId" | "BreakGlassFilter.patientId", _) => &ids.patient,
+            ("AuditFilter.actorId" | "BreakGlassFilter.staffId", _) => &ids.clinician,
             _ => panic!("{coordinate} takes an id, of {on:?}: give it one in tests/it/access/inputs.rs"),
         };
         if aim == Aim::UserErrors { json!(unknown(id)) } else { json!(id) }

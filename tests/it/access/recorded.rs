@@ -13,6 +13,7 @@ fn action(mutation: &str) -> &'static str {
     match mutation {
         "signIn" | "switchContext" => "SIGN_IN",
         "signOut" | "signOutEverywhere" | "revokeSession" => "SIGN_OUT",
+        "breakGlass" => "BREAK_GLASS",
         _ => "CHANGE",
     }
 }

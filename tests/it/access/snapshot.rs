@@ -25,6 +25,10 @@ ArchivePatientPayload: list node root
 AuditEventEdge: root
 AuditProof: list node payload
 AuditSeal: list node payload
+BreakGlass: node payload root
+BreakGlassConnection: list node payload
+BreakGlassEdge: node payload root
+BreakGlassPayload: list node root
 ChangePasswordPayload: list node root
 ConfirmSecondFactorPayload: list node root
 CreatePartnerKeyPayload: list node root
@@ -38,6 +42,7 @@ Invitation: node root
 InvitationConnection: list node payload
 InvitationEdge: node payload root
 InviteStaffPayload: list node root
+LiftRestrictionPayload: list node root
 PartnerKeyConnection: list node payload
 PartnerKeyEdge: node payload root
 PatientConnection: list node payload
@@ -51,6 +56,7 @@ RequestPasswordResetPayload: list node root
 RequireSecondFactorPayload: list node root
 ResetPasswordPayload: list node root
 ResetSecondFactorPayload: list node root
+RestrictPatientPayload: list node root
 RevokeInvitationPayload: list node root
 RevokePartnerKeyPayload: list node root
 RevokeSessionPayload: list node root

@@ -12,7 +12,7 @@ use crate::support::{Actor, History, Hospital, PASSWORD, TestApp};
 
 /// Texts that stand in one place each, and the permission without which nobody may meet them. The last are those of the
 /// other hospital.
-pub const CANARIES: [(&str, &str); 18] = [
+pub const CANARIES: [(&str, &str); 20] = [
     ("canary-phone", "READ_PATIENT_CONTACT"),
     ("canary-mail", "READ_PATIENT_CONTACT"),
     ("CANARY-MRN", "READ_PATIENT_IDENTITY"),
@@ -30,6 +30,8 @@ pub const CANARIES: [(&str, &str); 18] = [
     ("former@canary", "READ_STAFF_ACCOUNTS"),
     ("canary-key", "MANAGE_PARTNER_KEYS"),
     ("canary-invited", "MANAGE_STAFF"),
+    ("canary-restricted", "RESTRICT_PATIENTS"),
+    ("canary-emergency", "READ_AUDIT"),
     ("canary-foreign", "(nobody)"),
 ];
 
@@ -68,6 +70,8 @@ pub struct Ids {
     pub archived: String,
     /// To be changed and archived.
     pub spare_patient: String,
+    /// Restricted, and opened by the clinician's colleague.
+    pub restricted: String,
     /// By the clinician, with notes and an earlier version.
     pub log: String,
     /// By the clinician's colleague.
@@ -205,6 +209,8 @@ impl World {
             "UPDATE invitations SET accepted_at = NULL, staff_id = NULL WHERE email = 'joins@spare.example'",
             "UPDATE invitations SET revoked_at = NULL WHERE email = 'canary-invited@x.example'",
             "UPDATE hospitals SET second_factor_required = false",
+            "UPDATE patient_restrictions SET lifted_at = NULL",
+            "DELETE FROM break_glass_grants WHERE reason <> 'canary-emergency'",
         ] {
             sqlx::query(sql).execute(&mut superuser).await.unwrap();
         }
@@ -301,12 +307,18 @@ async fn own(app: &TestApp, hospital: &Hospital) -> Ids {
             "contactPhone": format!("canary-phone {number}"), "contactEmail": format!("canary-mail{number}@example.org") });
         id(&admin.mutate("createPatient", input, "patient { id }").await["patient"])
     };
+    let restricted = patient(0).await;
     let (archived, spare_patient, main) = (patient(1).await, patient(2).await, patient(3).await);
     let log = async |actor: &Actor, patient: &str, description: &str, notes: &str, key: &str| {
         let input = json!({ "patientId": patient, "taskType": "VITALS", "description": description, "notes": notes,
             "idempotencyKey": key });
         id(&actor.mutate("createTaskLog", input, "taskLog { id }").await["taskLog"])
     };
+    log(&clinician, &restricted, "Observed", "canary-notes 0", "0").await;
+    let input = json!({ "id": restricted, "reason": "canary-restricted" });
+    admin.mutate("restrictPatient", input, "patient { id }").await;
+    let input = json!({ "patientId": restricted, "reason": "canary-emergency" });
+    colleague.mutate("breakGlass", input, "__typename").await;
     log(&clinician, &archived, "Dressing", "canary-notes 1", "1").await;
     let changed = log(&clinician, &main, "canary-before", "canary-old-notes", "2").await;
     let input =
@@ -326,6 +338,7 @@ async fn own(app: &TestApp, hospital: &Hospital) -> Ids {
         patient: main,
         archived,
         spare_patient,
+        restricted,
         log: changed,
         colleagues_log,
         deleted_log,

@@ -56,7 +56,7 @@ async fn an_id_finds_its_object_again_whatever_its_kind() {
 }
 
 /// Where an id can be given: the kind that is wanted there, and a document that gives `$id` there.
-const ID_PLACES: [(&str, &str, &str); 24] = [
+const ID_PLACES: [(&str, &str, &str); 29] = [
     ("Query.node(id)", "", "query($id: ID!) { node(id: $id) { __typename id } }"),
     ("Query.nodes(ids)", "", "query($id: ID!) { nodes(ids: [$id]) { __typename id } }"),
     ("Query.patient(id)", "pat", "query($id: ID!) { patient(id: $id) { id mrn taskLogs { totalCount } } }"),
@@ -100,6 +100,34 @@ const ID_PLACES: [(&str, &str, &str); 24] = [
         "ArchivePatientInput.id",
         "pat",
         "mutation($id: ID!) { archivePatient(input: { id: $id }) {
+        patient { id } userErrors { code message field } } }",
+    ),
+    (
+        "BreakGlassFilter.patientId",
+        "pat",
+        "query($id: ID!) { breakGlasses(filter: { patientId: $id }) { totalCount nodes { id } } }",
+    ),
+    (
+        "BreakGlassFilter.staffId",
+        "stf",
+        "query($id: ID!) { breakGlasses(filter: { staffId: $id }) { totalCount nodes { id } } }",
+    ),
+    (
+        "BreakGlassInput.patientId",
+        "pat",
+        "mutation($id: ID!) { breakGlass(input: { patientId: $id, reason: \"cardiac arrest\" }) {
+        patient { id } userErrors { code message field } } }",
+    ),
+    (
+        "RestrictPatientInput.id",
+        "pat",
+        "mutation($id: ID!) { restrictPatient(input: { id: $id, reason: \"a colleague\" }) {
+        patient { id } userErrors { code message field } } }",
+    ),
+    (
+        "LiftRestrictionInput.id",
+        "pat",
+        "mutation($id: ID!) { liftRestriction(input: { id: $id }) {
         patient { id } userErrors { code message field } } }",
     ),
     (
@@ -194,7 +222,8 @@ async fn everything(superuser: &mut PgConnection) -> Vec<String> {
         UNION ALL SELECT 's' || t::text FROM staff t UNION ALL SELECT 'p' || t::text FROM patients t
         UNION ALL SELECT 'l' || t::text FROM task_logs t UNION ALL SELECT 'r' || t::text FROM task_log_revisions t
         UNION ALL SELECT 'k' || t::text FROM idempotency_keys t UNION ALL SELECT 'e' || t::text FROM sessions t
-        UNION ALL SELECT 't' || t::text FROM refresh_tokens t UNION ALL SELECT 'i' || t::text FROM invitations t ORDER BY 1";
+        UNION ALL SELECT 't' || t::text FROM refresh_tokens t UNION ALL SELECT 'c' || t::text FROM patient_restrictions t
+        UNION ALL SELECT 'g' || t::text FROM break_glass_grants t UNION ALL SELECT 'i' || t::text FROM invitations t ORDER BY 1";
     sqlx::query_scalar(sql).fetch_all(superuser).await.unwrap()
 }
 

@@ -64,6 +64,21 @@ impl Actor {
         payload["patient"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
     }
 
+    /// Creates a patient as an administrator, restricts the record and gives the id.
+    pub async fn restricted(&self, mrn: &str) -> String {
+        let id = self.patient(mrn).await;
+        let input = json!({ "id": id, "reason": "A colleague" });
+        self.mutate("restrictPatient", input, "patient { id }").await;
+        id
+    }
+
+    /// Opens a restricted record as a clinician.
+    pub async fn break_glass(&self, patient: &str) {
+        let input = json!({ "patientId": patient, "reason": "Found unconscious" });
+        let payload = self.mutate("breakGlass", input, "__typename").await;
+        assert_eq!(user_errors(&payload), [], "{payload}");
+    }
+
     /// Makes a partner key as an administrator and gives the actor who uses it.
     pub async fn partner_key(&self, permissions: Value) -> Self {
         let input = json!({ "name": "Registry", "permissions": permissions, "expiresAt": "2026-12-31T00:00:00Z" });

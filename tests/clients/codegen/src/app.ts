@@ -82,9 +82,9 @@ export async function taskLogs(ask: Ask, pageSize: number, pages: number) {
   do {
     const page: TaskLogsQuery['taskLogs'] = (await ask(TaskLogs, { first: pageSize, after })).taskLogs;
     for (const { id, description, completedAt, patient, clinician } of page.nodes) {
-      // No `?.`: the types say that all of these are there.
+      // No `?.` but for what is null in a restricted record: the types say that all else is there.
       const name = `${patient.firstName} ${patient.lastName}`;
-      rows.push({ id, description, completedAt, patient: { name, mrn: patient.mrn.toUpperCase() }, clinician: clinician.name });
+      rows.push({ id, description, completedAt, patient: { name, mrn: patient.mrn?.toUpperCase() ?? '' }, clinician: clinician.name });
     }
     after = page.pageInfo.endCursor;
     pages -= page.pageInfo.hasNextPage ? 1 : pages;

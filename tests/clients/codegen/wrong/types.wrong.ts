@@ -13,12 +13,13 @@ log.patient.fristName; // error TS2551: Property 'fristName' does not exist
 log.patient.dateOfBirth; // error TS2339: Property 'dateOfBirth' does not exist
 
 // @semanticNonNull is non-null, on a scalar, an object and a connection: the types have no null to complain about.
-const firstName: number = log.patient.firstName; // error TS2322: Type 'string' is not assignable to type 'number'.
-const logPatient: string = log.patient; // error TS2322: Type '{ id: string; mrn: string; firstName: string; lastName: string; }' is not
+const clinician: number = log.clinician.name; // error TS2322: Type 'string' is not assignable to type 'number'.
+const logPatient: string = log.patient; // error TS2322: Type '{ id: string; mrn: string | null; firstName: string | null; lastName: string | null; }' is not
 declare const connection: TaskLogsQuery['taskLogs'];
 const cursor: string = connection.pageInfo.endCursor; // error TS2322: Type 'string | null' is not assignable to type 'string'.
 
 // What may be null without an error stays so.
+const firstName: string = log.patient.firstName; // error TS2322: Type 'string | null' is not assignable to type 'string'.
 const room: string = patient.room; // error TS2322: Type 'string | null' is not assignable to type 'string'.
 
 // Inputs.

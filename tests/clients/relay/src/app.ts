@@ -109,9 +109,9 @@ export async function taskLogs(session: Environment, pageSize: number, pages: nu
 
 async function row(session: Environment, key: appTaskLogs_row$key) {
   const { id, description, completedAt, patient, clinician } = await waitForFragmentData(session, TaskLogRow, key);
-  // No `?.`: the types say that all of these are there.
+  // No `?.` but for what is null in a restricted record: the types say that all else is there.
   const name = `${patient.firstName} ${patient.lastName}`;
-  return { id, description, completedAt, patient: { name, mrn: patient.mrn.toUpperCase() }, clinician: clinician.name };
+  return { id, description, completedAt, patient: { name, mrn: patient.mrn?.toUpperCase() ?? '' }, clinician: clinician.name };
 }
 
 export async function patientByMrn(session: Environment, mrn: string) {
