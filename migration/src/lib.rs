@@ -26,6 +26,7 @@ mod m20261120_000008_credentials;
 mod m20261120_000009_attempts;
 mod m20261120_000010_documents;
 mod m20261120_000011_audit;
+mod m20261120_000013_list_indexes;
 mod wall;
 
 /// Every migration, in the order in which they run.
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000009_attempts::Migration),
             Box::new(m20261120_000010_documents::Migration),
             Box::new(m20261120_000011_audit::Migration),
+            Box::new(m20261120_000013_list_indexes::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use crate::domains::idempotency_keys::{self, Claim};
 use crate::error::{AppError, violated_constraint};
 use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
 use crate::kernel::{PatientId, Permission, Viewer, text};
-use crate::tenancy::{HospitalScope, Page, PageRequest};
+use crate::tenancy::{HospitalScope, MAX_COUNT, Page, PageRequest, Tx};
 
 const NAME: usize = 100;
 const ROOM: usize = 10;
@@ -21,12 +21,28 @@ pub(super) async fn list(
     sort: PatientSort,
     page: &PageRequest,
 ) -> Result<Page<Patient>, AppError> {
-    let rows = repo::list(&*scope.read().await?, criteria, sort, page).await?;
+    let tx = scope.read().await?;
+    let rows = repo::list(&tx, criteria, &words(&tx, criteria).await?, sort, page).await?;
     Ok(page.page(rows).map(|row| Patient::seen(scope, row)))
 }
 
 pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
-    Ok(repo::count(&*scope.read().await?, criteria).await?)
+    let tx = scope.read().await?;
+    Ok(repo::count(&tx, criteria, &words(&tx, criteria).await?).await?)
+}
+
+/// The words that are searched for as patients have them, the rarest first: the others are looked for at those whom it finds.
+async fn words(tx: &Tx, criteria: &Criteria) -> Result<Vec<String>, AppError> {
+    if criteria.words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words = repo::words(tx, &criteria.words).await?;
+    if words.iter().all(|word| word.count.unsigned_abs() > MAX_COUNT) {
+        return Err(AppError::bad_input(format!(
+            "filter.text finds more than {MAX_COUNT} patients. Write more of a name or of the MRN."
+        )));
+    }
+    Ok(words.into_iter().map(|word| word.word).collect())
 }
 
 pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<PatientId>) -> Result<Vec<Patient>, AppError> {

@@ -96,6 +96,9 @@ async fn lists(world: &World) -> Vec<List> {
         ] {
             let rows = sorted(logs, descending, |row| (row.completed_at, row.id), show);
             lists.push(List::new("taskLogs", &order("COMPLETED_AT"), around, "id", rows));
+            if around.0 == on_clinician {
+                continue;
+            }
             let rows = sorted(logs, descending, |row| (row.updated_at, row.id), show);
             lists.push(List::new("taskLogs", &order("UPDATED_AT"), around, "id", rows));
         }
