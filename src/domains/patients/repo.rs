@@ -52,26 +52,32 @@ const fn sort_columns(field: PatientOrderField) -> &'static [Column] {
     }
 }
 
-/// A word, and how many patients have one that begins so, counted to one more than [`MAX_COUNT`].
+/// A word, and how many words of patients begin so, counted to one more than [`MAX_COUNT`].
 #[derive(Debug, FromQueryResult)]
 pub(super) struct WordCount {
     pub(super) word: String,
     pub(super) count: i64,
 }
 
+/// Comes after every character of a word.
+const LAST: char = '\u{10FFFF}';
+
 /// These words as patients have them, in lower case, the rarest first.
 pub(super) async fn words(tx: &Tx, words: &[String]) -> Result<Vec<WordCount>, DbErr> {
-    let mut counted = beginning_with(each("word"));
+    let mut lower = Query::select();
+    // Fenced, so that what is compared with the words of patients is a column: see the indexes in the migrations.
+    lower
+        .expr_as(Func::lower(each("word")), "word")
+        .expr_as(Expr::cust_with_exprs("lower($1) || $2", [each("word"), Expr::val(LAST.to_string())]), "beyond")
+        .from_function(Func::cust("unnest").arg(Expr::val(texts(words.iter().cloned()))), "word")
+        .offset(0);
+    let mut counted = beginning_with(each("word"), Expr::col(("word", "beyond")));
     counted.limit(MAX_COUNT + 1);
     let mut count = Query::select();
     count
         .expr_as(each("word"), "word")
         .expr_as(Func::count(Expr::col(Asterisk)), "count")
         .from_subquery(counted, "counted");
-    let mut lower = Query::select();
-    lower
-        .expr_as(Func::lower(each("word")), "word")
-        .from_function(Func::cust("unnest").arg(Expr::val(texts(words.iter().cloned()))), "word");
     let mut select = Query::select();
     select
         .column(("page", Asterisk))
@@ -81,17 +87,14 @@ pub(super) async fn words(tx: &Tx, words: &[String]) -> Result<Vec<WordCount>, D
     tx.rows(&select).await
 }
 
-/// The patients who have, or had, a word that begins like this one.
-fn beginning_with(word: Expr) -> SelectStatement {
+/// The patients who have, or had, a word from this one on and before that one.
+fn beginning_with(word: Expr, beyond: Expr) -> SelectStatement {
     let mut select = Query::select();
-    // No character comes after U+10FFFF.
-    let end = Expr::cust_with_exprs("$1 || U&'\\+10FFFF'", [word.clone()]);
     select
-        .distinct()
         .column("patient_id")
         .from("patient_words")
         .and_where(Expr::col("word").gte(word))
-        .and_where(Expr::col("word").lt(end));
+        .and_where(Expr::col("word").lt(beyond));
     select
 }
 
@@ -105,8 +108,9 @@ fn found(criteria: &Criteria, words: &[String]) -> SelectStatement {
         rows.and_where(Expr::col((Entity, column)).eq(Func::cust("ANY").arg(Expr::val(values))));
     }
     rows.and_where(Expr::col((Entity, Column::Id)).equals(("found", "patient_id"))).offset(0);
-    let mut candidates = beginning_with(Expr::val(words.first().map(String::as_str)));
-    candidates.offset(0);
+    let rarest = words.first().map(String::as_str).unwrap_or_default();
+    let mut candidates = beginning_with(Expr::val(rarest), Expr::val(format!("{rarest}{LAST}")));
+    candidates.distinct().offset(0);
     let mut select = Query::select();
     select.column(("page", Asterisk)).from_subquery(candidates, "found").join_lateral(
         JoinType::InnerJoin,
