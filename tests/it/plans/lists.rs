@@ -136,7 +136,7 @@ async fn no_list_in_any_order_with_any_filter_reads_the_whole_hospital() {
         deep_pages_and_stats(&mut reader).await;
         reader.served = 0;
         reader.refused.clear();
-        let (mut tried, mut others) = (Vec::new(), Vec::new());
+        let mut others = Vec::new();
         for (ty, field, filter, conditions, orders) in lists(&reader.actor.clone()).await {
             let selection = "{ nodes { id } totalCount totalCountIsCapped }";
             let document = |around: (&str, &str)| {
@@ -171,10 +171,8 @@ async fn no_list_in_any_order_with_any_filter_reads_the_whole_hospital() {
                         "{document} {filter}: {answer:?}"
                     );
                 }
-                tried.push(format!("{ty}.{field} {order}"));
             }
         }
-        println!("generic: {generic}, served: {}, refused: {}, {tried:?}", reader.served, reader.refused.len());
         assert_eq!(
             others,
             [
