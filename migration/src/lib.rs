@@ -27,6 +27,7 @@ mod m20261120_000009_attempts;
 mod m20261120_000010_documents;
 mod m20261120_000011_audit;
 mod m20261120_000012_restricted_records;
+mod m20261120_000013_list_indexes;
 mod wall;
 
 /// Every migration, in the order in which they run.
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000010_documents::Migration),
             Box::new(m20261120_000011_audit::Migration),
             Box::new(m20261120_000012_restricted_records::Migration),
+            Box::new(m20261120_000013_list_indexes::Migration),
         ]
     }
 }

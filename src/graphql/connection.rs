@@ -4,10 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_graphql::SimpleObject;
+use tokio::sync::OnceCell;
 
 use super::label::access;
 use crate::error::AppError;
 use crate::kernel::Permission;
+use crate::tenancy::MAX_COUNT;
 
 /// Where a page stands in its list. See the Relay cursor connections specification.
 #[derive(Clone, Debug, SimpleObject)]
@@ -25,24 +27,39 @@ pub struct PageInfo {
 
 type Counted = Pin<Box<dyn Future<Output = Result<u64, AppError>> + Send>>;
 
-/// Counts a list when somebody asks how long it is.
+/// Counts a list when somebody asks how long it is, once, and up to [`MAX_COUNT`].
 #[derive(Clone)]
-pub struct TotalCount(Arc<dyn Fn() -> Counted + Send + Sync>);
+pub struct TotalCount {
+    count: Arc<dyn Fn() -> Counted + Send + Sync>,
+    counted: Arc<OnceCell<u64>>,
+}
 
 impl TotalCount {
-    /// Counts with `count`.
+    /// Counts with `count`, which need not count further than one more than [`MAX_COUNT`].
     pub fn new<F: Future<Output = Result<u64, AppError>> + Send + 'static>(
         count: impl Fn() -> F + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(move || Box::pin(count())))
+        Self { count: Arc::new(move || Box::pin(count())), counted: Arc::default() }
     }
 
-    /// Counts now.
+    /// The length of the list, at most [`MAX_COUNT`].
     ///
     /// # Errors
     /// As the count.
     pub async fn get(&self) -> Result<u64, AppError> {
-        (self.0)().await
+        Ok(self.counted().await?.min(MAX_COUNT))
+    }
+
+    /// Whether the list is longer than [`TotalCount::get`] says.
+    ///
+    /// # Errors
+    /// As the count.
+    pub async fn is_capped(&self) -> Result<bool, AppError> {
+        Ok(self.counted().await? > MAX_COUNT)
+    }
+
+    async fn counted(&self) -> Result<u64, AppError> {
+        self.counted.get_or_try_init(|| (self.count)()).await.copied()
     }
 }
 
@@ -111,9 +128,14 @@ macro_rules! connection {
                 })
             }
 
-            /// How many items the whole list has. It is counted only when asked for, and counting takes longer than reading a page.
+            /// How many items the whole list has, counted up to 10,000. It is counted only when asked for, and counting takes longer than reading a page.
             async fn total_count(&self) -> async_graphql::Result<u64> {
                 Ok(self.total.get().await?)
+            }
+
+            /// Whether the list has more items than `totalCount` says.
+            async fn total_count_is_capped(&self) -> async_graphql::Result<bool> {
+                Ok(self.total.is_capped().await?)
             }
         }
 

@@ -20,6 +20,6 @@ mod sight;
 mod tx;
 
 pub use database::{Database, DatabaseSettings, NotSafe};
-pub use keyset::{KeyPart, Page, PageRequest, SortKey, containing};
+pub use keyset::{KeyPart, Page, PageRequest, SortKey, column_of_rows, containing, each, fenced, for_each};
 pub use scope::{HospitalScope, LoadKey};
-pub use tx::{Tx, WriteTx};
+pub use tx::{MAX_COUNT, Tx, WriteTx};

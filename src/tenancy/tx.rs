@@ -2,14 +2,18 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use async_graphql::async_trait::async_trait;
+use sea_orm::sea_query::{Asterisk, Expr, Func, PostgresQueryBuilder, Query, SelectStatement};
 use sea_orm::sqlx::{self, AssertSqlSafe, Executor, PgPool, Postgres};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
 use super::database::Counter;
 use crate::audit::{self, Entry, Facts, Known, Witness};
 use crate::kernel::Clock;
+
+/// How far the rows of a list are counted: whoever wants to know more of a longer list asks for part of it.
+pub const MAX_COUNT: u64 = 10_000;
 
 /// A transaction, as SeaORM sees it.
 ///
@@ -37,6 +41,26 @@ impl Tx {
             Err(_) => return Err(closed()),
         };
         Ok(Self { inner: Mutex::new(Some(inner)), statements })
+    }
+
+    /// The rows of `select`.
+    ///
+    /// # Errors
+    /// When the database cannot say, or they are no `R`.
+    pub async fn rows<R: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<R>, DbErr> {
+        self.query_all_raw(statement(select)).await?.iter().map(|row| R::from_query_result(row, "")).collect()
+    }
+
+    /// How many rows `select` has, counted to one more than [`MAX_COUNT`].
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    pub async fn count(&self, mut select: SelectStatement) -> Result<u64, DbErr> {
+        select.limit(MAX_COUNT + 1);
+        let mut count = Query::select();
+        count.expr_as(Func::count(Expr::col(Asterisk)), "count").from_subquery(select, "counted");
+        let row = self.query_one_raw(statement(&count)).await?;
+        Ok(row.map(|row| row.try_get::<i64>("", "count")).transpose()?.unwrap_or_default().unsigned_abs())
     }
 
     /// Ends a transaction that only read. Later use of it is an error, not a new transaction.
@@ -119,6 +143,11 @@ pub(super) fn open_error(error: sqlx::Error) -> DbErr {
 
 fn query_error(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+fn statement(select: &SelectStatement) -> Statement {
+    let (sql, values) = select.build(PostgresQueryBuilder);
+    Statement { sql, values: Some(values), db_backend: DbBackend::Postgres }
 }
 
 pub(super) fn prepared(statement: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {

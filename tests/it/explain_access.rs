@@ -6,7 +6,7 @@ use patient_logger::kernel::{Holders, Permission, Role};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Actor, Answer, Document, Generator, Hospital, TestApp};
+use crate::support::{Actor, Answer, Document, Generator, Hospital, TestApp, with};
 
 const EXPLANATION: &str = "operation allowed cost costLimit errors
     fields { path coordinate needs labelledInputs allowed missing refusedAt }";
@@ -85,19 +85,22 @@ async fn furnish(app: &TestApp, hospital: &Hospital) -> Vec<(&'static str, Vec<V
         ("filter: ClinicianFilter", vec![json!({ "text": "d" })]),
         (
             "filter: TaskLogFilter",
-            vec![
+            // All of them in a span of time, which some lists need.
+            [
                 json!({ "text": "pulse" }),
                 json!({ "taskTypes": ["VITALS"] }),
                 json!({ "deleted": true }),
                 json!({ "patientIds": patients }),
                 json!({ "clinicianIds": [ids[2]] }),
-            ],
+            ]
+            .map(|filter| with(&filter, json!({ "completedAt": { "from": "2026-02-15T00:00:00Z" } })))
+            .into(),
         ),
         (
             "orderBy: PatientOrder",
             vec![json!({ "field": "MRN", "direction": "ASC" }), json!({ "field": "CREATED_AT", "direction": "DESC" })],
         ),
-        ("orderBy: TaskLogOrder", vec![json!({ "field": "UPDATED_AT", "direction": "ASC" })]),
+        ("orderBy: TaskLogOrder", vec![json!({ "field": "COMPLETED_AT", "direction": "ASC" })]),
         ("groupBy: TaskLogGroupBy", vec![json!("PATIENT"), json!("CLINICIAN"), json!("DAY"), json!("TASK_TYPE")]),
         ("document: String", vec![json!("{ viewer { id } patients { nodes { mrn contactPhone } } }")]),
         ("as: ExplainAccessAs", vec![json!({ "role": "PARTNER" }), json!({ "staffId": ids[2] })]),

@@ -25,6 +25,7 @@ mod packages;
 mod partner_keys;
 mod passwords;
 mod patients;
+mod plans;
 mod recorded;
 mod redis;
 mod restricted;

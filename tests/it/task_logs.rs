@@ -250,7 +250,7 @@ async fn a_deleted_log_leaves_every_list_and_only_those_who_read_the_books_find_
 
     let everywhere = "query($log: ID!, $patient: ID!, $clinician: ID!) {
         taskLog(id: $log) { id } node(id: $log) { id } nodes(ids: [$log]) { id }
-        taskLogs { totalCount nodes { id } } found: taskLogs(filter: { text: \"wrong\" }) { totalCount nodes { id } }
+        taskLogs { totalCount nodes { id } } found: taskLogs(filter: { text: \"wrong\", patientIds: [$patient] }) { totalCount nodes { id } }
         patient(id: $patient) { taskLogs { totalCount nodes { id } } }
         clinician: node(id: $clinician) { ... on Staff { taskLogs { totalCount nodes { id } } } }
         taskLogStats(groupBy: CLINICIAN) { totalCount groupCount groups { count } }

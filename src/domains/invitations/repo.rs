@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use entity::invitation;
 use invitation::{Column, Entity};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Set, Unchanged};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Set, Unchanged};
 
 use crate::kernel::{HospitalId, InvitationId, StaffId};
 use crate::tenancy::{PageRequest, Tx};
@@ -17,7 +17,7 @@ pub(super) async fn list(tx: &Tx, page: &PageRequest) -> Result<Vec<InvitationRo
 }
 
 pub(super) async fn count(tx: &Tx) -> Result<u64, DbErr> {
-    Entity::find().count(tx).await
+    tx.count(Entity::find().into_query()).await
 }
 
 /// The invitation, held against other changes until the transaction ends.

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use entity::partner_key::{self, Column, Entity};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Set, Unchanged};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Set, Unchanged};
 
 use crate::kernel::{HospitalId, PartnerKeyId};
 use crate::tenancy::{PageRequest, Tx};
@@ -16,7 +16,7 @@ pub(super) async fn list(tx: &Tx, page: &PageRequest) -> Result<Vec<PartnerKeyRo
 }
 
 pub(super) async fn count(tx: &Tx) -> Result<u64, DbErr> {
-    Entity::find().count(tx).await
+    tx.count(Entity::find().into_query()).await
 }
 
 pub(super) async fn by_id(tx: &Tx, hospital: HospitalId, id: PartnerKeyId) -> Result<Option<PartnerKeyRow>, DbErr> {

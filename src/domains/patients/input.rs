@@ -19,10 +19,11 @@ pub enum PatientStatus {
 /// Which patients a list holds. Conditions are joined by "and"; a condition that is left out does not count.
 #[derive(Debug, Default, InputObject)]
 pub struct PatientFilter {
-    /// Words that are each part of the first name, the last name or the MRN, upper or lower case.
+    /// Words of which each begins a word of the first name, the last name or the MRN, upper or lower case. Hyphens and other
+    /// punctuation end a word.
     #[graphql(directive = access::apply(Permission::ReadPatientIdentity))]
     text: MaybeUndefined<String>,
-    /// Patients in one of these rooms.
+    /// Patients in one of these rooms, 100 at most.
     rooms: MaybeUndefined<Vec<String>>,
     /// Patients with one of these statuses.
     statuses: MaybeUndefined<Vec<PatientStatus>>,
@@ -30,12 +31,34 @@ pub struct PatientFilter {
     archived: MaybeUndefined<bool>,
 }
 
+/// Most rooms in one filter.
+const MAX_ROOMS: usize = 100;
+
+/// The words of a `filter.text`, which end where those of patients do: see `search_text` in the migrations.
+fn words(text: Option<String>) -> Result<Vec<String>, AppError> {
+    let is_given = text.is_some();
+    let words: Vec<String> = search_words(text)?
+        .iter()
+        .flat_map(|word| word.split(|c: char| c.is_ascii_punctuation()))
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if is_given && words.is_empty() {
+        return Err(AppError::bad_input("filter.text must have a letter or a digit."));
+    }
+    Ok(words)
+}
+
 impl PatientFilter {
     pub(super) fn criteria(self) -> Result<Criteria, AppError> {
         let statuses = unless_null("filter.statuses", self.statuses)?;
+        let rooms = unless_null("filter.rooms", self.rooms)?;
+        if rooms.as_ref().is_some_and(|rooms| rooms.len() > MAX_ROOMS) {
+            return Err(AppError::bad_input(format!("filter.rooms may hold at most {MAX_ROOMS} rooms.")));
+        }
         Ok(Criteria {
-            words: search_words(unless_null("filter.text", self.text)?)?,
-            rooms: unless_null("filter.rooms", self.rooms)?,
+            words: words(unless_null("filter.text", self.text)?)?,
+            rooms,
             statuses: statuses.map(|statuses| statuses.into_iter().map(PatientStatusRow::from).collect()),
             archived: unless_null("filter.archived", self.archived)?.unwrap_or(false),
         })

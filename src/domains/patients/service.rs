@@ -9,7 +9,7 @@ use crate::domains::idempotency_keys::{self, Claim};
 use crate::error::{AppError, violated_constraint};
 use crate::graphql::{CannotReason, Check, Fail, UserError, UserErrorCode};
 use crate::kernel::{PatientId, Permission, Viewer, text};
-use crate::tenancy::{HospitalScope, Page, PageRequest};
+use crate::tenancy::{HospitalScope, MAX_COUNT, Page, PageRequest, Tx};
 
 const NAME: usize = 100;
 const ROOM: usize = 10;
@@ -22,7 +22,7 @@ pub(super) async fn list(
     page: &PageRequest,
 ) -> Result<Page<Patient>, AppError> {
     let tx = scope.read().await?;
-    let rows = repo::list(&tx, criteria, sort, page).await?;
+    let rows = repo::list(&tx, criteria, &words(&tx, criteria).await?, sort, page).await?;
     if sort.field != PatientOrderField::CreatedAt || !shows_stubs(scope, criteria) {
         return Ok(page.page(rows).map(|row| Patient::seen(scope, row)));
     }
@@ -39,7 +39,7 @@ pub(super) async fn list(
 
 pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
     let tx = scope.read().await?;
-    let open = repo::count(&tx, criteria).await?;
+    let open = repo::count(&tx, criteria, &words(&tx, criteria).await?).await?;
     let closed = if shows_stubs(scope, criteria) { repo::count_stubs(&tx, criteria.archived).await? } else { 0 };
     Ok(open + closed)
 }
@@ -54,6 +54,20 @@ fn shows_stubs(scope: &HospitalScope, criteria: &Criteria) -> bool {
 /// Whether there may be records that are closed to the viewer.
 fn closes(scope: &HospitalScope) -> bool {
     !scope.viewer.may(Permission::ReadRestrictedPatients)
+}
+
+/// The words that are searched for as patients have them, the rarest first: the others are looked for at those whom it finds.
+async fn words(tx: &Tx, criteria: &Criteria) -> Result<Vec<String>, AppError> {
+    if criteria.words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words = repo::words(tx, &criteria.words).await?;
+    if words.iter().all(|word| word.count.unsigned_abs() > MAX_COUNT) {
+        return Err(AppError::bad_input(format!(
+            "filter.text finds more than {MAX_COUNT} patients. Write more of a name or of the MRN."
+        )));
+    }
+    Ok(words.into_iter().map(|word| word.word).collect())
 }
 
 pub(super) async fn by_ids(scope: &HospitalScope, mut ids: Vec<PatientId>) -> Result<Vec<Patient>, AppError> {

@@ -3,7 +3,7 @@ use entity::{account, staff};
 use sea_orm::sea_query::Expr;
 use sea_orm::sea_query::extension::postgres::PgExpr;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait, Select, Set, Statement,
 };
 use staff::{Column, Entity};
@@ -63,7 +63,7 @@ pub(super) async fn list(tx: &Tx, criteria: &Criteria, page: &PageRequest) -> Re
 }
 
 pub(super) async fn count(tx: &Tx, criteria: &Criteria) -> Result<u64, DbErr> {
-    matching(criteria).count(tx).await
+    tx.count(matching(criteria).into_query()).await
 }
 
 pub(super) async fn by_ids(tx: &Tx, ids: Vec<StaffId>) -> Result<Vec<StaffRow>, DbErr> {

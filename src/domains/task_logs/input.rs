@@ -56,6 +56,11 @@ impl DateTimeRange {
 }
 
 /// Which task logs a list holds. Conditions are joined by "and"; a condition that is left out does not count.
+///
+/// With `patientIds`, or on a patient, everything goes together. Otherwise one of `clinicianIds` and `taskTypes` goes with
+/// the order COMPLETED_AT; for both, for `text`, for either in the order UPDATED_AT, and for the other time than the list is
+/// sorted by, also give the time that the list is sorted by, `from` at most 31 days before `to`, or before now when `to` is
+/// left out.
 #[derive(Debug, Default, InputObject)]
 pub struct TaskLogFilter {
     /// Task logs of one of these patients.

@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::input::{TaskLogFilter, TaskLogOrder, TaskLogSort};
 use super::loader::{CountLoader, CountOf, PageLoader, PageOf};
 use super::repo::{By, Criteria};
-use super::{TaskLogConnection, service};
+use super::{TaskLogConnection, bounds, service};
 use crate::domains::{patients, staff};
 use crate::error::AppError;
 use crate::graphql::{PageArgs, TotalCount, loader, scope, unless_null, wants_in_nodes, wants_page};
 use crate::kernel::{PatientId, StaffId};
-use crate::tenancy::Page;
+use crate::tenancy::{HospitalScope, Page};
 
 /// On what a list of task logs hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +38,8 @@ pub(super) async fn all(
     order: Option<TaskLogOrder>,
     page: PageArgs,
 ) -> Result<TaskLogConnection, AppError> {
-    let (criteria, sort) = wanted(filter, order)?;
     let scope = scope(ctx)?;
+    let (criteria, sort) = wanted(scope, filter, order, None)?;
     let page = page.request(ctx, sort.list())?;
     let page = match wants_page(ctx.look_ahead()) {
         true => service::list(scope, &criteria, sort, &page).await?,
@@ -55,7 +55,7 @@ pub(super) async fn all(
     let scope = scope.clone();
     let total = TotalCount::new(move || {
         let (scope, criteria) = (scope.clone(), criteria.clone());
-        async move { service::count(&scope, &criteria).await }
+        async move { service::count(&scope, &criteria, sort.field).await }
     });
     Ok(TaskLogConnection::new(page, sort.list(), sort.key(), total))
 }
@@ -68,8 +68,8 @@ pub(in crate::domains) async fn of(
     order: Option<TaskLogOrder>,
     page: PageArgs,
 ) -> Result<TaskLogConnection, AppError> {
-    let (criteria, sort) = wanted(filter, order)?;
     let scope = scope(ctx)?;
+    let (criteria, sort) = wanted(scope, filter, order, Some(parent))?;
     let page = page.request(ctx, sort.list())?;
     let page = if wants_page(ctx.look_ahead()) {
         let key = PageOf { parent, criteria: criteria.clone(), sort, page };
@@ -88,9 +88,13 @@ pub(in crate::domains) async fn of(
 }
 
 fn wanted(
+    scope: &HospitalScope,
     filter: MaybeUndefined<TaskLogFilter>,
     order: Option<TaskLogOrder>,
+    parent: Option<Parent>,
 ) -> Result<(Arc<Criteria>, TaskLogSort), AppError> {
     let criteria = unless_null("filter", filter)?.unwrap_or_default().criteria()?;
-    Ok((Arc::new(criteria), TaskLogSort::new(order)))
+    let sort = TaskLogSort::new(order);
+    bounds::list(&criteria, sort.field, parent, scope.clock.now())?;
+    Ok((Arc::new(criteria), sort))
 }

@@ -5,6 +5,7 @@
 //! - A change or a deletion keeps every earlier version (a trigger sees to it); a deleted log leaves the lists.
 //! - The hospital of a task log is that of its patient (another trigger sees to that).
 
+mod bounds;
 mod input;
 mod list;
 mod loader;

@@ -48,17 +48,19 @@ impl Query {
         Ok(Some(list::all(ctx, filter, order_by, PageArgs { first, after, last, before }).await?))
     }
 
-    /// Counts task logs in groups: for dashboards.
+    /// Counts task logs in groups: for dashboards. Counted are 366 days at most, or, with `text`, 31; but all task logs of the
+    /// patients in `patientIds`.
     #[graphql(directive = access::apply(Permission::ReadTaskLogs), directive = semantic_non_null::apply())]
     async fn task_log_stats(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which task logs; all that are not deleted when left out.")] filter: MaybeUndefined<
-            TaskLogFilter,
-        >,
+        #[graphql(
+            desc = "Which task logs. Without `patientIds` and `completedAt.from`, those of the last 30 days, or of the 30 days before `completedAt.to`."
+        )]
+        filter: MaybeUndefined<TaskLogFilter>,
         #[graphql(desc = "What makes a group.")] group_by: TaskLogGroupBy,
     ) -> Result<Option<TaskLogStats>> {
         let criteria = unless_null("filter", filter)?.unwrap_or_default().criteria()?;
-        Ok(Some(service::stats(scope(ctx)?, &criteria, group_by).await?))
+        Ok(Some(service::stats(scope(ctx)?, criteria, group_by).await?))
     }
 }

@@ -1,20 +1,19 @@
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use entity::{task_log, task_log_revision};
 use sea_orm::sea_query::extension::postgres::PgExpr;
-use sea_orm::sea_query::{
-    Alias, ArrayType, Asterisk, Expr, ExprTrait, Func, IntoIden, JoinType, Order, PostgresQueryBuilder, Query,
-    SelectStatement,
-};
+use sea_orm::sea_query::{Alias, ArrayType, Asterisk, Expr, ExprTrait, Func, Order, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryResult, QuerySelect, QueryTrait, Select, Set, Statement, Value,
+    ActiveEnum, ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
+    QuerySelect, QueryTrait, Select, Set, Value,
 };
 use task_log::{Column, Entity};
 use uuid::Uuid;
 
 use super::input::{TaskLogOrderField, TaskLogSort};
 use crate::kernel::{HospitalId, PatientId, StaffId, TaskLogId};
-use crate::tenancy::{PageRequest, Tx, containing};
+use crate::tenancy::{MAX_COUNT, PageRequest, Tx, column_of_rows, containing, each, fenced, for_each};
 
 pub(super) use task_log::{ActiveModel as TaskLogChange, Model as TaskLogRow, TaskType as TaskTypeRow};
 pub(super) use task_log_revision::Model as RevisionRow;
@@ -39,16 +38,74 @@ pub(super) struct Criteria {
     pub(super) deleted: bool,
 }
 
-pub(super) fn matching(criteria: &Criteria) -> Select<Entity> {
+/// The condition of which each value leads to its task logs in the order of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    Patient,
+    Clinician,
+    TaskType,
+}
+
+impl Lead {
+    /// The most selective of the conditions that some index has in front of the time by which the list is sorted.
+    pub(super) fn of(criteria: &Criteria, field: TaskLogOrderField) -> Option<Self> {
+        if field == TaskLogOrderField::UpdatedAt {
+            return None;
+        }
+        let given = [
+            (Self::Patient, criteria.patients.is_some()),
+            (Self::Clinician, criteria.clinicians.is_some()),
+            (Self::TaskType, criteria.types.is_some()),
+        ];
+        given.into_iter().find_map(|(lead, given)| given.then_some(lead))
+    }
+
+    const fn column(self) -> Column {
+        match self {
+            Self::Patient => Column::PatientId,
+            Self::Clinician => Column::ClinicianId,
+            Self::TaskType => Column::TaskType,
+        }
+    }
+
+    /// The values of the condition, each once: a task log is listed once.
+    fn values(self, criteria: &Criteria) -> Value {
+        fn once<T: Ord + Clone>(list: Option<&Vec<T>>) -> BTreeSet<T> {
+            list.into_iter().flatten().cloned().collect()
+        }
+        match self {
+            Self::Patient => uuids(once(criteria.patients.as_ref()).into_iter().map(|id| id.0)),
+            Self::Clinician => uuids(once(criteria.clinicians.as_ref()).into_iter().map(|id| id.0)),
+            Self::TaskType => {
+                let types = criteria.types.iter().flatten().map(|task_type| task_type.to_value());
+                let types = types.collect::<BTreeSet<_>>().into_iter().map(Value::from).collect();
+                Value::Array(ArrayType::String, Some(Box::new(types)))
+            }
+        }
+    }
+}
+
+fn uuids(ids: impl IntoIterator<Item = Uuid>) -> Value {
+    Value::Array(ArrayType::Uuid, Some(Box::new(ids.into_iter().map(Value::from).collect())))
+}
+
+/// The task logs that fit, but for the condition that leads to them.
+fn matching(criteria: &Criteria, lead: Option<Lead>) -> Select<Entity> {
     let deleted = if criteria.deleted { Column::DeletedAt.is_not_null() } else { Column::DeletedAt.is_null() };
     let mut select = Entity::find().filter(deleted);
-    if let Some(patients) = &criteria.patients {
+    if let Some(patients) = &criteria.patients
+        && lead != Some(Lead::Patient)
+    {
         select = select.filter(Column::PatientId.eq_any(patients.iter().map(|id| id.0)));
     }
-    if let Some(clinicians) = &criteria.clinicians {
+    if let Some(clinicians) = &criteria.clinicians
+        && lead != Some(Lead::Clinician)
+    {
         select = select.filter(Column::ClinicianId.eq_any(clinicians.iter().map(|id| id.0)));
     }
-    if let Some(types) = &criteria.types {
+    if let Some(types) = &criteria.types
+        && lead != Some(Lead::TaskType)
+    {
         select = select.filter(Column::TaskType.is_in(types.iter().copied()));
     }
     for (column, range) in [(Column::CompletedAt, criteria.completed), (Column::UpdatedAt, criteria.updated)] {
@@ -65,12 +122,24 @@ pub(super) fn matching(criteria: &Criteria) -> Select<Entity> {
     select
 }
 
-fn sort_columns(sort: TaskLogSort) -> [Expr; 2] {
-    let time = match sort.field {
-        TaskLogOrderField::CompletedAt => Column::CompletedAt,
-        TaskLogOrderField::UpdatedAt => Column::UpdatedAt,
-    };
-    [time, Column::Id].map(|column| Expr::col((Entity, column)))
+/// The list in which [`for_each`] finds the values of the condition that leads.
+const LEAD: &str = "lead";
+
+fn led(criteria: &Criteria, lead: Lead) -> SelectStatement {
+    let mut rows = matching(criteria, Some(lead)).into_query();
+    rows.and_where(Expr::col((Entity, lead.column())).eq(each(LEAD)));
+    rows
+}
+
+const fn sort_columns(field: TaskLogOrderField) -> [Column; 2] {
+    match field {
+        TaskLogOrderField::CompletedAt => [Column::CompletedAt, Column::Id],
+        TaskLogOrderField::UpdatedAt => [Column::UpdatedAt, Column::Id],
+    }
+}
+
+fn of_logs(columns: [Column; 2]) -> [Expr; 2] {
+    columns.map(|column| Expr::col((Entity, column)))
 }
 
 pub(super) async fn list(
@@ -79,13 +148,40 @@ pub(super) async fn list(
     sort: TaskLogSort,
     page: &PageRequest,
 ) -> Result<Vec<TaskLogRow>, DbErr> {
-    let mut select = matching(criteria);
-    page.apply(QueryTrait::query(&mut select), sort_columns(sort), sort.ascending);
-    select.all(tx).await
+    let columns = sort_columns(sort.field);
+    if let Some(lead) = Lead::of(criteria, sort.field) {
+        let mut rows = led(criteria, lead);
+        page.apply(&mut rows, of_logs(columns), sort.ascending);
+        let mut select = for_each(rows, [(LEAD, lead.values(criteria))]);
+        page.sort(&mut select, columns.map(column_of_rows), sort.ascending);
+        return tx.rows(&select).await;
+    }
+    let mut select = matching(criteria, None).into_query();
+    if criteria.patients.is_some() {
+        select = fenced(select);
+        page.apply(&mut select, columns.map(column_of_rows), sort.ascending);
+    } else {
+        page.apply(&mut select, of_logs(columns), sort.ascending);
+    }
+    tx.rows(&select).await
 }
 
-pub(super) async fn count(tx: &Tx, criteria: &Criteria) -> Result<u64, DbErr> {
-    matching(criteria).count(tx).await
+/// How many task logs fit, of a list sorted by `field`: the conditions may be such that only its index leads to them.
+pub(super) async fn count(tx: &Tx, criteria: &Criteria, field: TaskLogOrderField) -> Result<u64, DbErr> {
+    // The order of a patient's task logs is all the same to their number.
+    let field = if criteria.patients.is_some() { TaskLogOrderField::CompletedAt } else { field };
+    let page = PageRequest { size: MAX_COUNT, backward: false, key: None };
+    let lead = Lead::of(criteria, field);
+    let mut rows = match lead {
+        Some(lead) => led(criteria, lead),
+        None => matching(criteria, None).into_query(),
+    };
+    page.apply(&mut rows, of_logs(sort_columns(field)), true);
+    let rows = match lead {
+        Some(lead) => for_each(rows, [(LEAD, lead.values(criteria))]),
+        None => rows,
+    };
+    tx.count(rows).await
 }
 
 /// The column by which a list of task logs hangs on its parents.
@@ -94,6 +190,9 @@ pub(super) enum By {
     Patient,
     Clinician,
 }
+
+/// The list of the parents.
+const PARENT: &str = "parent";
 
 impl By {
     const fn column(self) -> Column {
@@ -110,9 +209,16 @@ impl By {
             Self::Clinician => row.clinician_id,
         }
     }
+
+    /// The task logs that fit of the parent that [`for_each`] is at.
+    fn matching(self, criteria: &Criteria) -> SelectStatement {
+        let mut rows = matching(criteria, None).into_query();
+        rows.and_where(Expr::col((Entity, self.column())).eq(each(PARENT)));
+        rows
+    }
 }
 
-/// The same page of each of these parents, in one statement: for each parent, PostgreSQL seeks to the page in the index.
+/// The same page of each of these parents, in one statement.
 pub(super) async fn lists_by(
     tx: &Tx,
     by: By,
@@ -121,35 +227,42 @@ pub(super) async fn lists_by(
     sort: TaskLogSort,
     page: &PageRequest,
 ) -> Result<Vec<TaskLogRow>, DbErr> {
-    let parent = Alias::new("parent");
-    let mut rows: SelectStatement = matching(criteria).into_query();
-    rows.and_where(Expr::col((Entity, by.column())).equals((parent.clone(), parent.clone())));
-    page.apply(&mut rows, sort_columns(sort), sort.ascending);
-    let parents = Value::Array(ArrayType::Uuid, Some(Box::new(parents.into_iter().map(Value::from).collect())));
-    let mut select = Query::select();
-    select
-        .column((Alias::new("page"), Asterisk))
-        .from_function(Func::cust("unnest").arg(Expr::val(parents)), parent.into_iden())
-        .join_lateral(JoinType::InnerJoin, rows, Alias::new("page"), Expr::val(true));
-    all(tx, &select).await
+    let columns = sort_columns(sort.field);
+    let mut rows = by.matching(criteria);
+    match sort.field {
+        TaskLogOrderField::CompletedAt => page.apply(&mut rows, of_logs(columns), sort.ascending),
+        // No index has them in this order: they are sorted, parent by parent.
+        TaskLogOrderField::UpdatedAt => {
+            rows = fenced(rows);
+            page.apply(&mut rows, columns.map(column_of_rows), sort.ascending);
+        }
+    }
+    tx.rows(&for_each(rows, [(PARENT, uuids(parents))])).await
 }
 
-/// How many of the task logs that fit each of these parents has. Parents without any are left out.
+/// How many of the task logs that fit each of these parents has.
 pub(super) async fn counts_by(
     tx: &Tx,
     by: By,
     parents: Vec<Uuid>,
     criteria: &Criteria,
 ) -> Result<Vec<(Uuid, i64)>, DbErr> {
-    matching(criteria)
-        .filter(by.column().eq_any(parents))
-        .select_only()
-        .column(by.column())
-        .expr(Func::count(Expr::col(Asterisk)))
-        .group_by(by.column())
-        .into_tuple()
-        .all(tx)
-        .await
+    let page = PageRequest { size: MAX_COUNT, backward: false, key: None };
+    let mut rows = by.matching(criteria);
+    page.apply(&mut rows, of_logs(sort_columns(TaskLogOrderField::CompletedAt)), true);
+    let mut count = Query::select();
+    count
+        .expr_as(each(PARENT), "parent")
+        .expr_as(Func::count(Expr::col(Asterisk)), "count")
+        .from_subquery(rows, "counted");
+    let counts: Vec<ParentCount> = tx.rows(&for_each(count, [(PARENT, uuids(parents))])).await?;
+    Ok(counts.into_iter().map(|ParentCount { parent, count }| (parent, count)).collect())
+}
+
+#[derive(FromQueryResult)]
+struct ParentCount {
+    parent: Uuid,
+    count: i64,
 }
 
 pub(super) async fn by_ids(tx: &Tx, ids: Vec<TaskLogId>, deleted_too: bool) -> Result<Vec<TaskLogRow>, DbErr> {
@@ -190,21 +303,12 @@ pub(super) async fn update(tx: &Tx, change: TaskLogChange) -> Result<TaskLogRow,
 
 /// The same page of the earlier versions of each of these task logs, newest first.
 pub(super) async fn revisions_of(tx: &Tx, logs: Vec<Uuid>, page: &PageRequest) -> Result<Vec<RevisionRow>, DbErr> {
-    let parent = Alias::new("parent");
+    use task_log_revision::Column;
+    let column = |column: Column| Expr::col((task_log_revision::Entity, column));
     let mut rows = task_log_revision::Entity::find().into_query();
-    rows.and_where(
-        Expr::col((task_log_revision::Entity, task_log_revision::Column::TaskLogId))
-            .equals((parent.clone(), parent.clone())),
-    );
-    let version = Expr::col((task_log_revision::Entity, task_log_revision::Column::Version));
-    page.apply(&mut rows, [version], false);
-    let logs = Value::Array(ArrayType::Uuid, Some(Box::new(logs.into_iter().map(Value::from).collect())));
-    let mut select = Query::select();
-    select
-        .column((Alias::new("page"), Asterisk))
-        .from_function(Func::cust("unnest").arg(Expr::val(logs)), parent.into_iden())
-        .join_lateral(JoinType::InnerJoin, rows, Alias::new("page"), Expr::val(true));
-    all(tx, &select).await
+    rows.and_where(column(Column::TaskLogId).eq(each(PARENT)));
+    page.apply(&mut rows, [column(Column::Version)], false);
+    tx.rows(&for_each(rows, [(PARENT, uuids(logs))])).await
 }
 
 /// How many earlier versions each of these task logs has. Those without any are left out.
@@ -256,7 +360,7 @@ pub(super) async fn groups(
         }
     };
     let [key, count] = ["key", "count"].map(Alias::new);
-    let mut select = matching(criteria).select_only().into_query();
+    let mut select = matching(criteria, None).select_only().into_query();
     select
         .expr_as(group, key.clone())
         .expr_as(Expr::cust("count(*)"), count.clone())
@@ -268,14 +372,5 @@ pub(super) async fn groups(
         GroupOrder::Largest => select.order_by(count, Order::Desc).order_by(key, Order::Asc),
         GroupOrder::Latest => select.order_by(key, Order::Desc),
     };
-    tx.query_all_raw(statement(&select)).await
-}
-
-async fn all<R: FromQueryResult>(tx: &Tx, select: &SelectStatement) -> Result<Vec<R>, DbErr> {
-    tx.query_all_raw(statement(select)).await?.iter().map(|row| R::from_query_result(row, "")).collect()
-}
-
-fn statement(select: &SelectStatement) -> Statement {
-    let (sql, values) = select.build(PostgresQueryBuilder);
-    Statement { sql, values: Some(values), db_backend: DbBackend::Postgres }
+    tx.query_all_raw(DbBackend::Postgres.build(&select)).await
 }

@@ -2,7 +2,8 @@ use chrono::{DateTime, Datelike, Duration, Utc};
 use sea_orm::{Set, Unchanged};
 use uuid::Uuid;
 
-use super::input::{CreateTaskLogInput, DeleteTaskLogInput, TaskLogSort, UpdateTaskLogInput};
+use super::bounds;
+use super::input::{CreateTaskLogInput, DeleteTaskLogInput, TaskLogOrderField, TaskLogSort, UpdateTaskLogInput};
 use super::object::TaskLog;
 use super::repo::{self, Criteria, TaskLogChange, TaskLogRow};
 use super::stats::{self, TaskLogGroupBy, TaskLogStats};
@@ -31,9 +32,13 @@ pub(super) async fn list(
     Ok(page.page(rows).map(|row| TaskLog::seen(scope, row)))
 }
 
-pub(super) async fn count(scope: &HospitalScope, criteria: &Criteria) -> Result<u64, AppError> {
+pub(super) async fn count(
+    scope: &HospitalScope,
+    criteria: &Criteria,
+    field: TaskLogOrderField,
+) -> Result<u64, AppError> {
     ask_about(scope, criteria);
-    Ok(repo::count(&*scope.read().await?, criteria).await?)
+    Ok(repo::count(&*scope.read().await?, criteria, field).await?)
 }
 
 pub(super) async fn by_ids(scope: &HospitalScope, ids: Vec<TaskLogId>) -> Result<Vec<TaskLog>, AppError> {
@@ -44,12 +49,13 @@ pub(super) async fn by_ids(scope: &HospitalScope, ids: Vec<TaskLogId>) -> Result
 
 pub(super) async fn stats(
     scope: &HospitalScope,
-    criteria: &Criteria,
+    mut criteria: Criteria,
     by: TaskLogGroupBy,
 ) -> Result<TaskLogStats, AppError> {
-    ask_about(scope, criteria);
+    bounds::stats(&mut criteria, scope.clock.now())?;
+    ask_about(scope, &criteria);
     let hospital = hospitals::current(scope).await?;
-    Ok(stats::read(&*scope.read().await?, criteria, by, hospital.time_zone_name()).await?)
+    Ok(stats::read(&*scope.read().await?, &criteria, by, hospital.time_zone_name()).await?)
 }
 
 /// A number of a patient's task logs tells something of the patient, also when no log is shown.

@@ -1,7 +1,7 @@
 //! Task logs counted in groups.
 
 use async_graphql::{Context, Enum, Object, Result};
-use chrono::NaiveDate;
+use chrono::{DateTime as Time, NaiveDate, Utc};
 use sea_orm::DbErr;
 use uuid::Uuid;
 
@@ -11,8 +11,8 @@ use super::repo::{self, Criteria, TaskTypeRow};
 use crate::domains::patients::{self, Patient};
 use crate::domains::staff::Staff;
 use crate::error::AppError;
-use crate::graphql::Date;
 use crate::graphql::label::access;
+use crate::graphql::{Date, DateTime};
 use crate::kernel::{PatientId, Permission, StaffId};
 use crate::tenancy::Tx;
 
@@ -34,6 +34,7 @@ pub enum TaskLogGroupBy {
 /// The task logs that fit, counted in groups.
 #[derive(Clone, Debug)]
 pub struct TaskLogStats {
+    from: Option<Time<Utc>>,
     total: i64,
     group_count: i64,
     groups: Vec<TaskLogGroup>,
@@ -70,7 +71,7 @@ pub(super) async fn read(
         TaskLogGroupBy::Patient => (repo::GroupBy::Patient, repo::GroupOrder::Largest),
         TaskLogGroupBy::Day => (repo::GroupBy::Day(time_zone), repo::GroupOrder::Latest),
     };
-    let mut stats = TaskLogStats { total: 0, group_count: 0, groups: Vec::new() };
+    let mut stats = TaskLogStats { from: criteria.completed.from, total: 0, group_count: 0, groups: Vec::new() };
     for row in repo::groups(tx, criteria, key, order, MAX_GROUPS).await? {
         stats.total = row.try_get("", "total")?;
         stats.group_count = row.try_get("", "group_count")?;
@@ -88,6 +89,11 @@ pub(super) async fn read(
 /// The task logs that fit, counted in groups.
 #[Object(directive = access::apply(Permission::ReadTaskLogs))]
 impl TaskLogStats {
+    /// From when on the task logs that are counted were completed; null when all of the patients in `patientIds` are.
+    async fn counted_from(&self) -> Option<DateTime> {
+        self.from.map(DateTime)
+    }
+
     /// How many task logs fit.
     async fn total_count(&self) -> i64 {
         self.total

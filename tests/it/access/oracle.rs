@@ -76,16 +76,20 @@ impl Difference {
     /// Makes the difference, and gives the statements that undo it.
     async fn make(&self, connection: &mut PgConnection) -> Vec<String> {
         let Self { table, column, value, rows, .. } = self;
-        let sql =
-            format!("SELECT (to_jsonb(t) - $1)::text, quote_nullable({column}::text) FROM {table} t WHERE {rows}");
+        let sql = format!(
+            "SELECT (to_jsonb(t) - $1 - 'search_text')::text, quote_nullable({column}::text) FROM {table} t WHERE {rows}"
+        );
         let before: Vec<(String, String)> =
             sqlx::query_as(AssertSqlSafe(sql)).bind(*column).fetch_all(&mut *connection).await.unwrap();
         assert!(!before.is_empty(), "{table}.{column}: no such row");
         let change = format!("UPDATE {table} SET {column} = {value} WHERE {rows}");
         sqlx::query(AssertSqlSafe(change)).execute(&mut *connection).await.unwrap();
+        // The search text follows by itself.
         let undo = |(row, old): (String, String)| {
             let row = row.replace('\'', "''");
-            format!("UPDATE {table} t SET {column} = {old} WHERE to_jsonb(t) - '{column}' = '{row}'::jsonb")
+            format!(
+                "UPDATE {table} t SET {column} = {old} WHERE to_jsonb(t) - '{column}' - 'search_text' = '{row}'::jsonb"
+            )
         };
         before.into_iter().map(undo).collect()
     }

@@ -109,10 +109,14 @@ fn choices(values: &Values<'_>, coordinate: &str, input: &Input, words: &[&str])
                     .map(|(first, second)| format!("{{{}: {first}, {}: {second}}}", one.name, two.name))
                     .collect();
             }
-            fields
-                .iter()
-                .flat_map(|field| of(field).into_iter().map(move |value| format!("{{{}: {value}}}", field.name)))
-                .collect()
+            let one = |field: &Input, value: String| match (ty, field.name.as_str()) {
+                // Most of them are only looked for in a span of time.
+                ("TaskLogFilter", name) if name != "completedAt" => {
+                    format!("{{{name}: {value}, completedAt: {{from: \"2026-02-15T00:00:00Z\"}}}}")
+                }
+                (_, name) => format!("{{{name}: {value}}}"),
+            };
+            fields.iter().flat_map(|field| of(field).into_iter().map(move |value| one(field, value))).collect()
         }
         (_, "String") if ["text", "rooms", "mrn"].iter().any(|name| *name == input.name) => {
             words.iter().chain(&["1A", "a"]).map(|word| json!(word).to_string()).collect()

@@ -149,7 +149,7 @@ const CASES: [(&str, &str, &str, &str, &str); 35] = [
     (
         "not-deleted",
         "Query.taskLogs",
-        "{ taskLogs(filter: {text: \"canary-deleted\"}) { totalCount } }",
+        "{ taskLogs(filter: {text: \"canary-deleted\", completedAt: {from: \"2026-02-15T00:00:00Z\"}}) { totalCount } }",
         "/data/taskLogs/totalCount",
         "0",
     ),
@@ -170,7 +170,7 @@ const CASES: [(&str, &str, &str, &str, &str); 35] = [
     (
         "not-deleted",
         "Staff.taskLogs",
-        "{ node(id: \"<clinician>\") { ... on Staff { taskLogs(filter: {text: \"canary-deleted\"}) { totalCount } } } }",
+        "{ node(id: \"<clinician>\") { ... on Staff { taskLogs(filter: {text: \"canary-deleted\", completedAt: {from: \"2026-02-15T00:00:00Z\"}}) { totalCount } } } }",
         "/data/node/taskLogs/totalCount",
         "0",
     ),

@@ -1,13 +1,24 @@
 //! Filters: what fits is found, and a null is no filter.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use patient_logger::kernel::{PatientId, StaffId};
 use serde_json::{Value, json};
 
 use super::introspection::{each, name, named, schema};
 use super::world::{
-    Dice, LogRow, PatientRow, TYPES, World, ask, insert_logs, insert_patients, some_log, some_patient, sorted, time,
+    Dice, LogRow, PatientRow, TYPES, World, ask, insert_logs, insert_patients, some_log, some_patient, sorted, start,
+    time,
 };
+
+/// Whether every word begins a word of the texts, upper or lower case.
+fn begins_words(text: Option<&str>, texts: &[&str]) -> bool {
+    let split = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| c.is_whitespace() || c.is_ascii_punctuation());
+        words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+    };
+    let words: Vec<String> = texts.iter().flat_map(|text| split(text)).collect();
+    split(text.unwrap_or_default()).iter().all(|beginning| words.iter().any(|word| word.starts_with(beginning)))
+}
 
 /// Whether every word is part of one of the texts, upper or lower case.
 fn has_words(text: Option<&str>, texts: &[&str]) -> bool {
@@ -69,6 +80,12 @@ async fn a_filter_of_task_logs_finds_what_it_says_alone_and_combined() {
                 };
             }
         }
+        // What no index leads to is looked for in a month; all of these rows lie in one.
+        if names.iter().any(|name| !["completedAt", "deleted"].contains(name) && !filter[*name].is_null())
+            && filter["completedAt"]["from"].is_null()
+        {
+            filter["completedAt"]["from"] = json!(time(start() - Duration::days(1)));
+        }
         let fits = |log: &LogRow| {
             listed(&filter["patientIds"], &PatientId(log.patient).to_string())
                 && listed(&filter["clinicianIds"], &StaffId(log.clinician).to_string())
@@ -111,8 +128,21 @@ async fn a_filter_of_patients_finds_what_it_says_alone_and_combined() {
         world.patients.push(row);
     }
     insert_patients(&mut world.app.database.superuser().await, &world.one, &world.patients).await;
-    let words =
-        ["ada", "ADA love", "mrn-0", "MRN-01 o'neil", "_", "a_b", "axb", "%", "5%", "\\", "k\\s", "nobody", "a e"];
+    let words = [
+        "ada",
+        "ADA love",
+        "mrn-0",
+        "MRN-01 o'neil",
+        "neil",
+        "a_b",
+        "ab",
+        "5%",
+        "k\\s",
+        "slash ba",
+        "nobody",
+        "a o",
+        "lace",
+    ];
     let mut sizes = std::collections::BTreeSet::new();
     for round in 0..150 {
         let mut filter = json!({});
@@ -127,7 +157,7 @@ async fn a_filter_of_patients_finds_what_it_says_alone_and_combined() {
             }
         }
         let fits = |row: &&PatientRow| {
-            has_words(filter["text"].as_str(), &[&row.first_name, &row.last_name, &row.mrn])
+            begins_words(filter["text"].as_str(), &[&row.first_name, &row.last_name, &row.mrn])
                 && (filter["rooms"].is_null() || row.room.is_some_and(|room| listed(&filter["rooms"], room)))
                 && listed(&filter["statuses"], row.status)
                 && row.archived == (filter["archived"] == true)
@@ -213,4 +243,62 @@ async fn null_in_a_filter_is_an_error_that_names_it() {
         }
     }
     assert!(tried.len() > 50, "{tried:?}");
+}
+
+#[tokio::test]
+async fn what_no_index_leads_to_is_refused_and_the_message_says_what_to_add() {
+    let world = World::new(1, 1).await;
+    let admin = world.admin();
+    let (patient, staff) = (PatientId(world.patients[0].id).to_string(), world.one.clinician.staff.to_string());
+    let month = json!({ "from": time(start()) });
+    let query = |field: &str| {
+        format!(
+            "query($f: TaskLogFilter) {{ taskLogs(filter: $f, orderBy: {{ field: {field}, direction: ASC }}) {{ totalCount }} }}"
+        )
+    };
+    for (field, time, filter, named) in [
+        ("COMPLETED_AT", "completedAt", json!({ "text": "pulse" }), "filter.text"),
+        ("COMPLETED_AT", "completedAt", json!({ "updatedAt": month }), "filter.updatedAt"),
+        ("UPDATED_AT", "updatedAt", json!({ "clinicianIds": [staff] }), "filter.clinicianIds"),
+        ("UPDATED_AT", "updatedAt", json!({ "taskTypes": ["OTHER"], "text": "x" }), "filter.taskTypes and filter.text"),
+        ("COMPLETED_AT", "completedAt", json!({ "taskTypes": ["OTHER"], "clinicianIds": [staff] }), "filter.taskTypes"),
+    ] {
+        let answer = ask(&admin, &query(field), json!({ "f": filter })).await;
+        let message = format!(
+            "No index leads to {named} in this order. Also give filter.{time} with from at most 31 days before to, or before \
+             now when to is left out, or give filter.patientIds. Ask for longer times in several requests."
+        );
+        assert_eq!(
+            (answer.code(), &answer.body["errors"][0]["message"]),
+            ("BAD_USER_INPUT", &json!(message)),
+            "{filter}"
+        );
+        for (added, value) in [(time, &month), ("patientIds", &json!([patient]))] {
+            let mut filter = filter.clone();
+            filter[added] = value.clone();
+            ask(&admin, &query(field), json!({ "f": filter })).await.data();
+        }
+        // More than a month, or a month that never begins.
+        for span in [json!({ "from": "2026-01-01T00:00:00Z" }), json!({ "to": "2026-02-02T00:00:00Z" })] {
+            let mut filter = filter.clone();
+            filter[time] = span;
+            assert_eq!(ask(&admin, &query(field), json!({ "f": filter })).await.code(), "BAD_USER_INPUT", "{filter}");
+        }
+    }
+    let of_clinician = "query($f: TaskLogFilter, $id: ID!, $o: TaskLogOrderField!) { node(id: $id) { ... on Staff {
+        taskLogs(filter: $f, orderBy: { field: $o, direction: ASC }) { totalCount } } } }";
+    for (filter, order, served) in [
+        (json!({}), "COMPLETED_AT", true),
+        (json!({ "taskTypes": ["OTHER"] }), "COMPLETED_AT", false),
+        (json!({ "patientIds": [patient] }), "COMPLETED_AT", false),
+        (json!({ "patientIds": [patient], "completedAt": month }), "COMPLETED_AT", true),
+        (json!({ "updatedAt": month }), "UPDATED_AT", false),
+    ] {
+        let answer = ask(&admin, of_clinician, json!({ "f": filter, "id": staff, "o": order })).await;
+        assert_eq!(answer.body["errors"].is_null(), served, "{filter}: {}", answer.body);
+    }
+    for filter in [json!({ "text": "%_'" }), json!({ "rooms": vec!["1A"; 101] })] {
+        let query = "query($f: PatientFilter) { patients(filter: $f) { totalCount } }";
+        assert_eq!(ask(&admin, query, json!({ "f": filter })).await.code(), "BAD_USER_INPUT");
+    }
 }

@@ -75,7 +75,7 @@ const ID_PLACES: [(&str, &str, &str); 29] = [
         "query($id: ID!) {
         taskLogs(filter: { clinicianIds: [$id] }) { totalCount nodes { id } }
         taskLogStats(filter: { clinicianIds: [$id] }, groupBy: CLINICIAN) { totalCount groupCount groups { count } }
-        staff { nodes { taskLogs(filter: { clinicianIds: [$id] }) { totalCount nodes { id } } } } }",
+        staff { nodes { taskLogs(filter: { clinicianIds: [$id], completedAt: { from: \"2026-01-31T00:00:00Z\" } }) { totalCount nodes { id } } } } }",
     ),
     ("Query.auditProof(id)", "evt", "query($id: ID!) { auditProof(id: $id) { leaf } }"),
     // Who asked for such a patient before is found, in the own hospital.

@@ -8,7 +8,7 @@ use crate::support::Actor;
 
 /// The types of the schema by name, as introspection shows them.
 pub async fn schema(actor: &Actor) -> BTreeMap<String, Value> {
-    let query = "{ __schema { types { name kind
+    let query = "{ __schema { types { name kind enumValues { name }
         fields { name args { name type { ...T } } type { ...T } } inputFields { name type { ...T } } } } }
         fragment T on __Type { name kind ofType { name kind ofType { name kind ofType { name } } } }";
     let answer = actor.ask(query).await;

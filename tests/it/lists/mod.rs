@@ -2,7 +2,7 @@
 
 mod filters;
 mod ids;
-mod introspection;
+pub mod introspection;
 mod pages;
 mod stats;
-mod world;
+pub mod world;

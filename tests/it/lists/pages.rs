@@ -96,6 +96,9 @@ async fn lists(world: &World) -> Vec<List> {
         ] {
             let rows = sorted(logs, descending, |row| (row.completed_at, row.id), show);
             lists.push(List::new("taskLogs", &order("COMPLETED_AT"), around, "id", rows));
+            if around.0 == on_clinician {
+                continue;
+            }
             let rows = sorted(logs, descending, |row| (row.updated_at, row.id), show);
             lists.push(List::new("taskLogs", &order("UPDATED_AT"), around, "id", rows));
         }
@@ -137,7 +140,7 @@ async fn every_list_in_every_order_can_be_paged_both_ways_and_shows_each_row_onc
     if let Some(revisions) = lists.last_mut() {
         revisions.rows.insert(0, json!({ "version": 8 }));
     }
-    assert_eq!(lists.len(), 21);
+    assert_eq!(lists.len(), 19);
     for list in &lists {
         for size in [1, 3, 100] {
             for backward in [false, true] {

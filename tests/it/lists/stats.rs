@@ -71,22 +71,59 @@ async fn a_day_in_the_stats_is_a_day_on_the_hospitals_clock_also_when_that_clock
     let rows: Vec<LogRow> = logs.iter().map(|(at, _)| log(at)).collect();
     let mut superuser = world.app.database.superuser().await;
     insert_logs(&mut superuser, &world.one, &rows).await;
-    let query = "{ taskLogStats(groupBy: DAY) { totalCount groupCount groups { day count } } }";
+    let patient = PatientId(world.patients[0].id);
+    let of_patient = format!("taskLogStats(groupBy: DAY, filter: {{ patientIds: [\"{patient}\"] }})");
+    let query = format!("{{ {of_patient} {{ totalCount groupCount groups {{ day count }} countedFrom }} }}");
     let group = |day: &str, count: usize| json!({ "day": day, "count": count });
     let expected = json!({ "totalCount": 9, "groupCount": 6, "groups": [
         group("2026-03-30", 1), group("2026-03-29", 2), group("2026-03-28", 1),
-        group("2025-10-27", 1), group("2025-10-26", 3), group("2025-10-25", 1) ] });
-    assert_eq!(ask(&world.clinician(), query, json!({})).await.data()["taskLogStats"], expected);
+        group("2025-10-27", 1), group("2025-10-26", 3), group("2025-10-25", 1) ], "countedFrom": null });
+    assert_eq!(ask(&world.clinician(), &query, json!({})).await.data()["taskLogStats"], expected);
 
     // A list that is cut says so: 130 days more than it can show.
     let days = (0..130).map(|day| log(&time(start() - Duration::days(200 + day))));
     insert_logs(&mut superuser, &world.one, &days.collect::<Vec<_>>()).await;
-    let query = "{ taskLogStats(groupBy: DAY) { totalCount groupCount groups { day } two: groups(first: 2) { day } } }";
-    let answer = ask(&world.clinician(), query, json!({})).await;
+    let query =
+        format!("{{ {of_patient} {{ totalCount groupCount groups {{ day }} two: groups(first: 2) {{ day }} }} }}");
+    let answer = ask(&world.clinician(), &query, json!({})).await;
     let stats = &answer.data()["taskLogStats"];
     assert_eq!((&stats["totalCount"], &stats["groupCount"]), (&json!(139), &json!(136)));
     let groups = stats["groups"].as_array().unwrap();
     assert_eq!(groups.len(), 100);
     assert!(groups.is_sorted_by(|one, other| one["day"].as_str() > other["day"].as_str()));
     assert_eq!(stats["two"], json!(groups[..2]));
+}
+
+#[tokio::test]
+async fn without_patients_the_stats_say_which_days_they_count() {
+    let world = World::new(1, 0).await;
+    let now = world.app.now();
+    let mut dice = Dice(1);
+    let mut log = |days: i64| LogRow {
+        completed_at: now - Duration::days(days),
+        ..some_log(&mut dice, &world.patients, &world.one)
+    };
+    let logs = [log(1), log(29), log(31), log(365), log(400)];
+    insert_logs(&mut world.app.database.superuser().await, &world.one, &logs).await;
+    let query =
+        "query($filter: TaskLogFilter) { taskLogStats(groupBy: DAY, filter: $filter) { totalCount countedFrom } }";
+    let ago = |days: i64| time(now - Duration::days(days));
+    for (completed, count, from) in [
+        (json!({}), 2, ago(30)),
+        (json!({ "from": ago(366) }), 4, ago(366)),
+        (json!({ "to": ago(10) }), 2, ago(40)),
+        (json!({ "from": ago(500), "to": ago(370) }), 1, ago(500)),
+    ] {
+        let answer = ask(&world.clinician(), query, json!({ "filter": { "completedAt": completed } })).await;
+        let expected = json!({ "totalCount": count, "countedFrom": from });
+        assert_eq!(answer.data()["taskLogStats"], expected, "{completed}");
+    }
+    for filter in
+        [json!({ "completedAt": { "from": ago(367) } }), json!({ "completedAt": { "from": ago(32) }, "text": "pulse" })]
+    {
+        let answer = ask(&world.clinician(), query, json!({ "filter": filter })).await;
+        assert_eq!(answer.code(), "BAD_USER_INPUT");
+        let message = answer.body["errors"][0]["message"].as_str().unwrap();
+        assert!(message.contains("366 days") && message.contains("31 days"), "{message}");
+    }
 }

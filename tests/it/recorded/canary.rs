@@ -83,7 +83,7 @@ async fn a_text_of_a_record_is_in_no_log_no_event_and_no_error() {
     admin.send("createPartnerKey", key, "key").await;
     let search =
         "query($text: String!) { patients(filter: { text: $text }) { nodes { lastName taskLogs { nodes { notes } } } }
-        patient(mrn: \"CANARY-1\") { contactEmail } taskLogs(filter: { text: \"canary\" }) { totalCount } }";
+        patient(mrn: \"CANARY-1\") { contactEmail taskLogs(filter: { text: \"canary\" }) { totalCount } } }";
     let found = admin.ask_with(search, json!({ "text": "canary-last" })).await;
     assert_eq!(found.data()["patient"]["contactEmail"], "canary@canary.example");
     err(&admin, &with(&patient, json!({ "idempotencyKey": "canary-other" }))).await;

@@ -97,6 +97,12 @@ impl TestApp {
         Self::start_on(database, Keys::random(), start(), 4, options, async |url| url, |_| {}).await
     }
 
+    /// Another server beside this one, the same in all but the address.
+    pub async fn beside(&self) -> Self {
+        let (database, keys, options) = (self.database.clone(), self.app.keys.clone(), self.options.clone());
+        Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_| {}).await
+    }
+
     /// Another server, the same in all but the address: a copy of the database, the same keys and time. This one loses its
     /// connections to the database over it and should not be asked any more.
     pub async fn copy(&self) -> Self {

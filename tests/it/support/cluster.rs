@@ -59,6 +59,11 @@ impl TestDatabase {
         Self::create(&self.name).await
     }
 
+    /// Sets this for all connections to come.
+    pub async fn set(&self, name: &str, value: &str) {
+        run(&url("postgres", None), &format!("ALTER DATABASE {} SET {name} = '{value}'", self.name)).await;
+    }
+
     async fn create(template: &str) -> Self {
         let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         // A copy has the tables of its template, but not the rights on the database itself.
