@@ -526,6 +526,7 @@ async fn a_fault_of_ours_shows_an_id_and_nothing_else() {
     let create = format!(
         "mutation {{ createTaskLog(input: {{ patientId: \"{patient}\", taskType: OTHER, description: \"secret\" }}) {{ taskLog {{ id }} }} }}"
     );
+    let show = format!("{{ patient(id: \"{patient}\") {{ id }} }}");
     for (damage, query, path) in [
         ("REVOKE SELECT ON task_logs FROM patient_logger_app", "{ taskLogs { nodes { id } } }", "taskLogs"),
         (
@@ -536,8 +537,8 @@ async fn a_fault_of_ours_shows_an_id_and_nothing_else() {
         ("ALTER TABLE patients RENAME COLUMN room TO chamber", "{ patients { nodes { id } } }", "patients"),
         (
             "ALTER TABLE patients RENAME COLUMN chamber TO room; ALTER TABLE patients DROP CONSTRAINT patients_status_check; UPDATE patients SET status = 'canary'",
-            "{ patients { nodes { id } } }",
-            "patients",
+            show.as_str(),
+            "patient",
         ),
     ] {
         run(&mut superuser, damage.into()).await;

@@ -121,7 +121,7 @@ async fn no_answer_depends_on_what_is_in_a_closed_record() {
         "patients(orderBy: { field: MRN, direction: DESC })",
         "patients",
         "taskLogs",
-        "taskLogs(filter: { text: \"same\" })",
+        "taskLogs(filter: { text: \"same\", completedAt: { from: \"2026-02-01T00:00:00Z\", to: \"2026-03-01T00:00:00Z\" } })",
         "taskLogs(filter: { taskTypes: [WOUND_CARE] })",
         "taskLogs(filter: { completedAt: { from: \"2026-02-01T00:00:00Z\" } })",
         "taskLogs(orderBy: { field: UPDATED_AT, direction: ASC })",

@@ -93,7 +93,7 @@ async fn what_is_closed_is_found_once_a_statement_and_a_page_is_read_from_its_in
             "task_logs_by_completion",
         ),
         (
-            "SELECT id FROM patients WHERE archived_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 51",
+            "SELECT id FROM patients WHERE status = 'ADMITTED' AND archived_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 51",
             "patients_by_creation",
         ),
     ] {
