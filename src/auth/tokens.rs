@@ -1,10 +1,13 @@
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::error::AppError;
@@ -17,6 +20,9 @@ const AUDIENCE: &str = "patient-logger-api";
 const TYPE: &str = "at+jwt";
 /// How far the clocks of two servers may differ.
 const LEEWAY_SECONDS: i64 = 5;
+
+/// Tokens whose signature is remembered.
+const REMEMBERED: usize = 8_192;
 
 /// A token and its end.
 #[derive(Clone, Debug)]
@@ -56,6 +62,12 @@ struct Claims {
     jti: Uuid,
 }
 
+/// What a token says, and the key that signed it.
+struct Signed {
+    kid: String,
+    claims: Claims,
+}
+
 /// Issues and verifies access tokens: Ed25519 JWTs (RFC 8037) that live for minutes.
 #[derive(Clone)]
 pub struct Tokens {
@@ -63,6 +75,9 @@ pub struct Tokens {
     validation: Validation,
     lifetime: Duration,
     clock: Clock,
+    /// By the hash of the token: a client sends the same one again and again, and checking a signature takes longer than all else
+    /// that a small request does without SQL.
+    signed: Arc<Cache<[u8; 32], Arc<Signed>>>,
 }
 
 impl fmt::Debug for Tokens {
@@ -83,7 +98,13 @@ impl Tokens {
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         // The times are compared below, with our own clock.
         validation.validate_exp = false;
-        Self { keys, validation, lifetime: Duration::from_std(lifetime).expect("minutes fit"), clock }
+        Self {
+            keys,
+            validation,
+            lifetime: Duration::from_std(lifetime).expect("minutes fit"),
+            clock,
+            signed: Arc::new(Cache::new(REMEMBERED)),
+        }
     }
 
     /// A new token for a member of staff who has signed in.
@@ -138,14 +159,17 @@ impl Tokens {
     /// Who a token speaks for; `None` if it is not one of ours, or not now. Whether its session still stands, and in which
     /// role, the token cannot know: `domains::sessions` asks that.
     pub fn verify(&self, token: &str) -> Option<Viewer> {
-        let (header, _) = token.split_once('.')?;
-        let header = serde_json::from_slice::<TokenHeader>(&BASE64_URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        if header.typ != TYPE || header.alg != Algorithm::EdDSA {
-            return None;
-        }
-        let ring = self.keys.ring();
-        let key = ring.verifying(&header.kid)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        let hash = Sha256::digest(token).into();
+        let signed = match self.signed.get(&hash) {
+            // A key that was retired since speaks for nobody.
+            Some(signed) => self.keys.ring().verifying(&signed.kid).map(|_| signed)?,
+            None => {
+                let signed = Arc::new(self.signed(token)?);
+                self.signed.insert(hash, Arc::clone(&signed));
+                signed
+            }
+        };
+        let claims = &signed.claims;
         let now = self.clock.now().timestamp();
         let issued_so = claims.nbf == claims.iat && claims.iat <= claims.exp;
         if !issued_so || now >= claims.exp.saturating_add(LEEWAY_SECONDS) || now + LEEWAY_SECONDS < claims.nbf {
@@ -159,5 +183,18 @@ impl Tokens {
             expires_at: DateTime::from_timestamp(claims.exp, 0)?,
             glasses: Vec::new(),
         })
+    }
+
+    /// What a token says, if one of our keys has signed it.
+    fn signed(&self, token: &str) -> Option<Signed> {
+        let (header, _) = token.split_once('.')?;
+        let header = serde_json::from_slice::<TokenHeader>(&BASE64_URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        if header.typ != TYPE || header.alg != Algorithm::EdDSA {
+            return None;
+        }
+        let ring = self.keys.ring();
+        let key = ring.verifying(&header.kid)?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        Some(Signed { kid: header.kid, claims })
     }
 }

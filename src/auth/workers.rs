@@ -1,10 +1,16 @@
 //! Threads for what is slow on purpose.
+//!
+//! Two threads compute in the time that all others leave, so that a crowd at the door is not felt inside. Alone they would
+//! never come to it on a machine that is busy for long, so a third thread does what has waited for two seconds; it takes its
+//! share like others, if a small one.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use argon2::Block;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -17,6 +23,12 @@ const THREADS: usize = 2;
 const QUEUE: usize = 32;
 /// When who was refused should come back.
 const COME_BACK: Duration = Duration::from_secs(2);
+/// How long a computation waits for a core that nobody else wants.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How far the third thread stands behind others, up to 19. On Linux that belongs to the thread: of a core that both want it
+/// gets about a tenth.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 /// How long a thread keeps its memory after the last computation.
 const KEPT: Duration = Duration::from_secs(1);
 
@@ -24,19 +36,31 @@ const KEPT: Duration = Duration::from_secs(1);
 /// thread that stands behind all others would hold that for long.
 pub(super) type Memory = Vec<Block>;
 
-type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+/// A computation, which may be begun twice.
+struct Job {
+    work: Box<dyn Fn(&mut Memory) + Send + Sync>,
+    given: Instant,
+    done: AtomicBool,
+}
 
 /// A few threads of their own, and a short queue for them.
 #[derive(Clone)]
 pub(super) struct Workers {
-    jobs: Sender<Job>,
+    jobs: Jobs,
     turns: Arc<Semaphore>,
 }
 
 /// A place in the queue. It is free again when the work is done, or this is dropped.
 pub(super) struct Place {
-    jobs: Sender<Job>,
+    jobs: Jobs,
     turn: OwnedSemaphorePermit,
+}
+
+/// Where jobs are handed over: every one to both.
+#[derive(Clone)]
+struct Jobs {
+    now: Sender<Arc<Job>>,
+    late: Sender<Arc<Job>>,
 }
 
 impl Workers {
@@ -45,14 +69,18 @@ impl Workers {
     /// # Panics
     /// When the system gives no threads.
     pub(super) fn start() -> Self {
-        let (jobs, receiver) = channel();
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (now, jobs) = channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.into()).spawn(run).expect("a thread can be started");
+        };
         for _ in 0..THREADS {
-            let receiver = Arc::clone(&receiver);
-            let thread = std::thread::Builder::new().name("slow-hash".into());
-            thread.spawn(move || work(&receiver)).expect("a thread can be started");
+            let jobs = Arc::clone(&jobs);
+            start("slow-hash", Box::new(move || work(&jobs)));
         }
-        Self { jobs, turns: Arc::new(Semaphore::new(THREADS + QUEUE)) }
+        let (late, jobs) = channel();
+        start("late-hash", Box::new(move || work_late(&jobs)));
+        Self { jobs: Jobs { now, late }, turns: Arc::new(Semaphore::new(THREADS + QUEUE)) }
     }
 
     /// A place in the queue.
@@ -67,41 +95,57 @@ impl Workers {
         Ok(Place { jobs: self.jobs.clone(), turn })
     }
 
-    /// Does some work when it is its turn.
+    /// Does some work when it is its turn; it may be begun twice, and counts once.
     ///
     /// # Errors
     /// At once, when as many wait as may.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+        work: impl Fn(&mut Memory) -> T + Send + Sync + 'static,
     ) -> Result<T, AppError> {
         self.place()?.run(work).await
     }
 }
 
 impl Place {
-    /// Does some work when it is its turn.
+    /// Does some work when it is its turn; it may be begun twice, and counts once.
     ///
     /// # Errors
     /// When the work panics.
     pub(super) async fn run<T: Send + 'static>(
         self,
-        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+        work: impl Fn(&mut Memory) -> T + Send + Sync + 'static,
     ) -> Result<T, AppError> {
         let failed = || AppError::internal("slow work has failed");
         let (sender, receiver) = oneshot::channel();
         let Self { jobs, turn } = self;
-        let job = move |memory: &mut Memory| {
-            let done = work(memory);
-            drop(turn);
-            drop(sender.send(done));
+        let waiting = Mutex::new(Some((turn, sender)));
+        let work = move |memory: &mut Memory| {
+            let done = catch_unwind(AssertUnwindSafe(|| work(memory)));
+            let waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Whoever waits for what panicked is told by the sender's end.
+            if let (Some((turn, sender)), Ok(done)) = (waiting, done) {
+                drop(turn);
+                drop(sender.send(done));
+            }
         };
-        jobs.send(Box::new(job)).map_err(|_| failed())?;
+        let job = Arc::new(Job { work: Box::new(work), given: Instant::now(), done: AtomicBool::new(false) });
+        jobs.late.send(Arc::clone(&job)).map_err(|_| failed())?;
+        jobs.now.send(job).map_err(|_| failed())?;
         receiver.await.map_err(|_| failed())
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
+impl Job {
+    fn run(&self, memory: &mut Memory) {
+        if !self.done.load(Ordering::Acquire) {
+            (self.work)(memory);
+            self.done.store(true, Ordering::Release);
+        }
+    }
+}
+
+fn work(jobs: &Mutex<Receiver<Arc<Job>>>) {
     #[cfg(target_os = "linux")]
     if let Err(error) = stand_behind() {
         tracing::warn!(%error, "hashing passwords has the same priority as answering");
@@ -111,11 +155,22 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         // Unlocked before the job is done, so that the other thread gets the next one.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(KEPT);
         match job {
-            // What panics has an answer dropped; the thread goes on.
-            Ok(job) => drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory)))),
+            Ok(job) => job.run(&mut memory),
             Err(RecvTimeoutError::Timeout) => memory = Memory::new(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
+    }
+}
+
+fn work_late(jobs: &Receiver<Arc<Job>>) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::warn!(%error, "hashing passwords late has the same priority as answering");
+    }
+    // They come in the order in which they were given, so the first is the next to be late.
+    for job in jobs {
+        thread::sleep(PATIENCE.saturating_sub(job.given.elapsed()));
+        job.run(&mut Memory::new());
     }
 }
 
@@ -150,5 +205,27 @@ mod tests {
         for place in places {
             assert!(place.run(|_| true).await.unwrap() && workers.place().is_ok());
         }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_comes_to_is_done_late_and_once() {
+        let workers = Workers::start();
+        let both_are_held = Arc::new(Mutex::new(()));
+        let held = both_are_held.lock().unwrap();
+        for _ in 0..THREADS {
+            let (both_are_held, place) = (both_are_held.clone(), workers.place().unwrap());
+            let is_held = move |_: &mut Memory| {
+                if thread::current().name() == Some("slow-hash") {
+                    drop(both_are_held.lock());
+                }
+            };
+            tokio::spawn(place.run(is_held));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let done_by = workers.run(|_| thread::current().name().map(ToOwned::to_owned)).await.unwrap();
+        assert_eq!(done_by.as_deref(), Some("late-hash"));
+        drop(held);
+        let done_by = workers.run(|_| thread::current().name().map(ToOwned::to_owned)).await.unwrap();
+        assert_eq!(done_by.as_deref(), Some("slow-hash"));
     }
 }

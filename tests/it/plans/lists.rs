@@ -180,6 +180,7 @@ async fn no_list_in_any_order_with_any_filter_reads_the_whole_hospital() {
                 "Query.auditEvents",
                 "Query.staffInvitations",
                 "Query.partnerKeys",
+                "Query.breakGlasses",
                 "TaskLog.revisions",
                 "Viewer.recentActivity"
             ],
