@@ -9,6 +9,9 @@ use crate::site::Site;
 use crate::workloads::workload;
 use crate::{Args, Result, write_json};
 
+/// What a table shows of a measurement.
+type Figure = fn(&Served) -> Option<f64>;
+
 /// Task logs of the small database.
 const SMALL: u32 = 10_000;
 /// What should take the same time in both.
@@ -65,7 +68,7 @@ fn report(args: &Args, about: &str, pages: &[Vec<Measured>]) -> Result<()> {
     for in_both in pages {
         let [small, large] = [&in_both[0], &in_both[1]];
         let name = small.plan.workload.name;
-        let figures: [(&str, fn(&Served) -> Option<f64>); 3] = [
+        let figures: [(&str, Figure); 3] = [
             ("p50_ms", |served| Some(served.p50_ms)),
             ("requests_per_second", |served| Some(served.per_second)),
             ("processor_us", |served| Some(served.server_us? + served.postgres_us?)),

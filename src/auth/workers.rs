@@ -210,21 +210,20 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_comes_to_is_done_late_and_once() {
         let workers = Workers::start();
-        let both_are_held = Arc::new(Mutex::new(()));
-        let held = both_are_held.lock().unwrap();
+        let (release, held) = channel::<()>();
+        let held = Arc::new(Mutex::new(held));
         for _ in 0..THREADS {
-            let (both_are_held, place) = (both_are_held.clone(), workers.place().unwrap());
-            let is_held = move |_: &mut Memory| {
+            let (held, place) = (held.clone(), workers.place().unwrap());
+            tokio::spawn(place.run(move |_| {
                 if thread::current().name() == Some("slow-hash") {
-                    drop(both_are_held.lock());
+                    let _ = held.lock().unwrap().recv();
                 }
-            };
-            tokio::spawn(place.run(is_held));
+            }));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
         let done_by = workers.run(|_| thread::current().name().map(ToOwned::to_owned)).await.unwrap();
         assert_eq!(done_by.as_deref(), Some("late-hash"));
-        drop(held);
+        drop(release);
         let done_by = workers.run(|_| thread::current().name().map(ToOwned::to_owned)).await.unwrap();
         assert_eq!(done_by.as_deref(), Some("slow-hash"));
     }

@@ -412,7 +412,7 @@ fn newest_first(mut deeds: Vec<Deed>) -> Vec<Deed> {
 
 #[tokio::test]
 async fn the_report_of_a_month_equals_what_was_done() {
-    let mut month = Month::begin(0x5EED_0F7A_11).await;
+    let mut month = Month::begin(0x005E_ED0F_7A11).await;
     let end = month.app.now() + Duration::days(DAYS);
     let mut turns = 0;
     while month.app.now() < end {
