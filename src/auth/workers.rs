@@ -1,10 +1,11 @@
 //! Threads for what is slow on purpose.
 //!
-//! Two threads compute in the time that all others leave, so that a crowd at the door is not felt inside. Alone they would
-//! never come to it on a machine that is busy for long, so a third thread does what has waited for two seconds; it takes its
+//! One thread or two compute in the time that all others leave, so that a crowd at the door is not felt inside. Alone they would
+//! never come to it on a machine that is busy for long, so another thread does what has waited for two seconds; it takes its
 //! share like others, if a small one.
 
 use std::fmt;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -17,9 +18,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::{AppError, ErrorCode};
 
-/// Computations at a time: each takes a core for about 27 ms and 19 MiB of memory.
-const THREADS: usize = 2;
-/// Computations that wait, about half a second for the last of them. More are refused at once.
+/// Most computations at a time: each takes a core for about 19 ms and 19 MiB of memory. Never more than on half of the cores:
+/// what passes through that much memory is felt, whoever goes first.
+const MOST_THREADS: usize = 2;
+/// Computations that wait, half a second or so for the last of them. More are refused at once.
 const QUEUE: usize = 32;
 /// When who was refused should come back.
 const COME_BACK: Duration = Duration::from_secs(2);
@@ -74,13 +76,13 @@ impl Workers {
         let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.into()).spawn(run).expect("a thread can be started");
         };
-        for _ in 0..THREADS {
+        for _ in 0..threads() {
             let jobs = Arc::clone(&jobs);
             start("slow-hash", Box::new(move || work(&jobs)));
         }
         let (late, jobs) = channel();
         start("late-hash", Box::new(move || work_late(&jobs)));
-        Self { jobs: Jobs { now, late }, turns: Arc::new(Semaphore::new(THREADS + QUEUE)) }
+        Self { jobs: Jobs { now, late }, turns: Arc::new(Semaphore::new(threads() + QUEUE)) }
     }
 
     /// A place in the queue.
@@ -134,6 +136,11 @@ impl Place {
         jobs.now.send(job).map_err(|_| failed())?;
         receiver.await.map_err(|_| failed())
     }
+}
+
+fn threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).clamp(1, MOST_THREADS)
 }
 
 impl Job {
@@ -193,9 +200,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn two_work_some_wait_and_the_rest_is_told_at_once() {
+    async fn some_work_some_wait_and_the_rest_is_told_at_once() {
         let workers = Workers::start();
-        let mut places: Vec<Place> = (0..THREADS + QUEUE).map(|_| workers.place().unwrap()).collect();
+        let mut places: Vec<Place> = (0..threads() + QUEUE).map(|_| workers.place().unwrap()).collect();
         for _ in 0..2 {
             let refusal = workers.run(|_| ()).await.unwrap_err();
             assert_eq!(refusal.code(), ErrorCode::Unavailable);
@@ -212,7 +219,7 @@ mod tests {
         let workers = Workers::start();
         let (release, held) = channel::<()>();
         let held = Arc::new(Mutex::new(held));
-        for _ in 0..THREADS {
+        for _ in 0..threads() {
             let (held, place) = (held.clone(), workers.place().unwrap());
             tokio::spawn(place.run(move |_| {
                 if thread::current().name() == Some("slow-hash") {
