@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::error::{AppError, ErrorCode};
 
-/// Most computations at a time: each takes a core for about 19 ms and 19 MiB of memory. Never more than on half of the cores:
+/// Most computations at a time: each takes a core for about 27 ms and 19 MiB of memory. Never more than on half of the cores:
 /// what passes through that much memory is felt, whoever goes first.
 const MOST_THREADS: usize = 2;
 /// Computations that wait, half a second or so for the last of them. More are refused at once.
