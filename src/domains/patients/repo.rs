@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use entity::patient::{self, Column, Entity};
 use sea_orm::sea_query::{Alias, ArrayType, Asterisk, Expr, ExprTrait, Func, JoinType, Order, Query, SelectStatement};
 use sea_orm::{
-    ActiveEnum, ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable, QueryFilter,
-    QuerySelect, QueryTrait, Set, Statement, Value,
+    ActiveEnum, ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect,
+    QueryTrait, Set, Statement, Value,
 };
 use uuid::Uuid;
 
