@@ -23,13 +23,15 @@ impl MigrationTrait for Migration {
         run(manager, PATIENT_WORDS).await?;
         run(manager, &wall::tenant_table("patient_words")).await?;
         run(manager, NOTE_WORDS).await?;
-        run(manager, SESSIONS).await
+        run(manager, SESSIONS).await?;
+        run(manager, SEALS).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(
             manager,
-            "DROP INDEX sessions_of_staff;
+            "DROP INDEX audit_seals_by_end;
+             DROP INDEX sessions_of_staff;
              CREATE INDEX sessions_of_staff ON sessions (hospital_id, staff_id, last_used_at) WHERE revoked_at IS NULL;
              DROP TRIGGER note_words ON patients;
              DROP FUNCTION patients_note_words();
@@ -133,4 +135,9 @@ const NOTE_WORDS: &str = "
 const SESSIONS: &str = "
     DROP INDEX sessions_of_staff;
     CREATE INDEX sessions_of_staff ON sessions (hospital_id, staff_id, expires_at) WHERE revoked_at IS NULL;
+";
+
+const SEALS: &str = "
+    -- Leads from an event to its seal: a month may have a million of them.
+    CREATE INDEX audit_seals_by_end ON audit_seals (hospital_id, to_xid);
 ";

@@ -270,11 +270,12 @@ pub(super) async fn shapes(tx: &Tx, ids: Vec<Uuid>) -> Result<Vec<ShapeRow>, DbE
 pub(super) async fn seal_of(tx: &Tx, event: &EventRow) -> Result<Option<SealRow>, DbErr> {
     let mut sql = Sql::default();
     let [hospital, at, xid] = [sql.bind(event.hospital_id), sql.bind(event.at), sql.bind(event.xid)];
-    // The newest seals come first, and seals are made seconds after their events.
+    // Of the seals that end behind the event, the first of its month.
     let text = format!(
         "SELECT no, month, from_xid, to_xid, events, root, previous_head, head, sealed_at, leaves FROM audit_seals
          WHERE hospital_id = {hospital} AND month = date_trunc('month', {at} AT TIME ZONE 'UTC')::date
-             AND from_xid <= {xid} AND to_xid > {xid}"
+             AND from_xid <= {xid} AND to_xid > {xid}
+         ORDER BY to_xid LIMIT 1"
     );
     SealRow::find_by_statement(sql.statement(text)).one(tx).await
 }
