@@ -35,6 +35,9 @@ use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the answer waits that tells somebody to come back later. Who does so is not hurt; who asks again at once cannot keep
+/// the server busy with it, to the harm of others.
+const UNHEEDED: Duration = Duration::from_millis(200);
 /// Faults of one document that are told; the library finds one for each of four hundred equal arguments.
 const FAULTS_TOLD: usize = 20;
 
@@ -114,7 +117,10 @@ pub(super) async fn handle(
     let cost = prepared.as_ref().map_or(1, |prepared| prepared.plan.cost());
     let charge = match state.app.cost_limits.charge(viewer.as_ref(), &context.client, cost).await {
         Ok(charge) => charge,
-        Err(error) => return Answer::refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id),
+        Err(error) => {
+            tokio::time::sleep(UNHEEDED).await;
+            return Answer::refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id);
+        }
     };
     let (answer, receipt) = match prepared {
         Ok(prepared) => execute(&state, viewer, context, prepared, charge).await,
