@@ -7,9 +7,8 @@
 use std::fmt;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,12 +37,13 @@ const KEPT: Duration = Duration::from_secs(1);
 /// thread that stands behind all others would hold that for long.
 pub(super) type Memory = Vec<Block>;
 
-/// A computation, which may be begun twice.
+/// A computation, which may be begun twice. What it holds, such as a password, is dropped when it is done.
 struct Job {
-    work: Box<dyn Fn(&mut Memory) + Send + Sync>,
+    work: Mutex<Option<Work>>,
     given: Instant,
-    done: AtomicBool,
 }
+
+type Work = Arc<dyn Fn(&mut Memory) + Send + Sync>;
 
 /// A few threads of their own, and a short queue for them.
 #[derive(Clone)]
@@ -131,7 +131,7 @@ impl Place {
                 drop(sender.send(done));
             }
         };
-        let job = Arc::new(Job { work: Box::new(work), given: Instant::now(), done: AtomicBool::new(false) });
+        let job = Arc::new(Job { work: Mutex::new(Some(Arc::new(work))), given: Instant::now() });
         jobs.late.send(Arc::clone(&job)).map_err(|_| failed())?;
         jobs.now.send(job).map_err(|_| failed())?;
         receiver.await.map_err(|_| failed())
@@ -145,10 +145,15 @@ fn threads() -> usize {
 
 impl Job {
     fn run(&self, memory: &mut Memory) {
-        if !self.done.load(Ordering::Acquire) {
-            (self.work)(memory);
-            self.done.store(true, Ordering::Release);
+        let work = self.work().clone();
+        if let Some(work) = work {
+            work(memory);
+            self.work().take();
         }
+    }
+
+    fn work(&self) -> MutexGuard<'_, Option<Work>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

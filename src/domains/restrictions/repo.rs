@@ -1,8 +1,7 @@
 use entity::{break_glass_grant, patient_restriction};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
-    Set, Unchanged,
+    ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait, Select, Set, Unchanged,
 };
 
 use crate::kernel::{HospitalId, PatientId, StaffId};
@@ -80,5 +79,5 @@ pub(super) async fn list(tx: &Tx, criteria: Criteria, page: &PageRequest) -> Res
 }
 
 pub(super) async fn count(tx: &Tx, criteria: Criteria) -> Result<u64, DbErr> {
-    matching(criteria).count(tx).await
+    tx.count(matching(criteria).into_query()).await
 }
