@@ -28,6 +28,7 @@ mod m20261120_000010_documents;
 mod m20261120_000011_audit;
 mod m20261120_000012_restricted_records;
 mod m20261120_000013_list_indexes;
+mod m20261120_000014_session_standing;
 mod wall;
 
 /// Every migration, in the order in which they run.
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261120_000011_audit::Migration),
             Box::new(m20261120_000012_restricted_records::Migration),
             Box::new(m20261120_000013_list_indexes::Migration),
+            Box::new(m20261120_000014_session_standing::Migration),
         ]
     }
 }

@@ -36,6 +36,8 @@ pub struct Documents {
     access: Arc<Access>,
     /// The permissions as the labels count them.
     labels: Vec<(Permission, Permissions)>,
+    /// What everybody has who is signed in.
+    signed_in: Permissions,
     introspection: Introspection,
     scan: ScanLimits,
     limits: Limits,
@@ -69,6 +71,8 @@ pub struct Decided {
     pub plan: Plan,
     /// Which fields it asks for.
     pub shape: Arc<Shape>,
+    /// Whether it reads anything that somebody who is signed in does not have by that alone.
+    pub asks_for_more_than_sign_in: bool,
     key: Key,
 }
 
@@ -116,9 +120,11 @@ impl Documents {
         // A hint for the tables only; the weight is what bounds them.
         let items = usize::try_from(half / 8_192).unwrap_or(usize::MAX).clamp(16, 65_536);
         let labels = Permission::ALL.map(|permission| (permission, access.permissions([permission.name()]))).into();
+        let signed_in = access.permissions([Permission::SignedIn.name()]);
         Self {
             access,
             labels,
+            signed_in,
             introspection,
             scan,
             limits,
@@ -154,7 +160,8 @@ impl Documents {
         let plan = self.access.plan(chosen, variables, caller, &self.limits)?;
         let refused = plan.refused().map(|refusal| refusal.coordinate.clone());
         let shape = Arc::new(Shape::new(plan.coordinates().iter().cloned(), refused));
-        let decided = Arc::new(Decided { plan, shape, key });
+        let asks_for_more_than_sign_in = !plan.needs().minus(self.signed_in).is_empty();
+        let decided = Arc::new(Decided { plan, shape, asks_for_more_than_sign_in, key });
         self.plans.insert(place, Arc::clone(&decided));
         Ok(decided)
     }
@@ -198,13 +205,6 @@ impl Documents {
     pub fn permissions(&self, set: Permissions) -> PermissionSet {
         let labels = self.labels.iter().filter(|(_, label)| !label.is_empty() && set.contains(*label));
         labels.map(|(permission, _)| *permission).collect()
-    }
-
-    /// Whether a plan reads anything that somebody who is signed in does not have by that alone.
-    pub fn asks_for_more_than_sign_in(&self, plan: &Plan) -> bool {
-        let common = |(permission, _): &&(Permission, Permissions)| *permission == Permission::SignedIn;
-        let signed_in = self.labels.iter().find(common).map_or(Permissions::NONE, |(_, label)| *label);
-        !plan.needs().minus(signed_in).is_empty()
     }
 
     /// What a document may cost.

@@ -275,11 +275,8 @@ async fn run(
     let mut receipt = Receipt::nothing();
     if let Some(scope) = scope {
         // Handed over first: the snapshot ends while the events are written.
-        let asks = app.documents.asks_for_more_than_sign_in(&plan);
-        receipt = scope.leave_events(ending(plan.operation(), asks, &response));
-        if let Err(error) = scope.close().await {
-            tracing::warn!(%error, "a snapshot did not end well");
-        }
+        receipt = scope.leave_events(ending(plan.operation(), plan.asks_for_more_than_sign_in, &response));
+        scope.close().await;
     }
     app.persisted.ran(&document, plan.operation_name(), app.clock.now());
     if shows_cost {

@@ -9,6 +9,7 @@ use sea_orm::sqlx::{self, ConnectOptions, PgPool, Row};
 use sea_orm::{DbErr, QueryResult, Statement};
 
 use super::sight::Sight;
+use super::together::{Kind, Together};
 use super::tx::{Tx, WriteTx, open_error, prepared};
 use crate::audit::{Entry, Keeper, Known, Lane, Witness};
 use crate::error::AppError;
@@ -184,11 +185,20 @@ impl Database {
         }
     }
 
+    /// Asks one kind of question about credentials, which many requests ask at the same time.
+    pub(crate) fn together<Q: Send + Sync + 'static, A: Send + 'static>(&self, kind: Kind<Q, A>) -> Together<Q, A> {
+        Together::new(self.pool.clone(), self.statements.clone(), self.statement_timeout, kind)
+    }
+
     /// Every setting is local to the transaction, so that it ends with it, also behind a pooler such as PgBouncer.
+    ///
+    /// Plans are made once for a statement: with the values known, PostgreSQL would plan nearly every page anew, as a `LIMIT $1`
+    /// of 51 rows always looks cheaper than one of nobody knows how many. `tests/it/plans` reads both kinds of plan.
     pub(super) async fn begin(&self, mode: &str, sight: &Sight) -> Result<Tx, DbErr> {
         let begin = format!(
             "BEGIN {mode}; SELECT {}set_config('statement_timeout', '{}', true), set_config('lock_timeout', '2s', true), \
-             set_config('idle_in_transaction_session_timeout', '10s', true)",
+             set_config('idle_in_transaction_session_timeout', '10s', true), \
+             set_config('plan_cache_mode', 'force_generic_plan', true)",
             sight.settings(),
             self.statement_timeout.as_millis()
         );

@@ -11,15 +11,18 @@
 //! Repositories take a [`Tx`] first, so that a query without a hospital cannot be written. What happens before there is a
 //! viewer has names to search for: [`Database::begin_outside_hospitals`], for sign-in, which happens before there is a
 //! hospital; [`Database::begin_for_credential`], in the hospital that a credential names; and
-//! [`Database::ask_for_credential`], for the one question whether it still holds.
+//! [`Database::ask_for_credential`] and [`Database::together`], for the one question whether it still holds.
 
 mod database;
 mod keyset;
 mod scope;
 mod sight;
+mod together;
 mod tx;
 
 pub use database::{Database, DatabaseSettings, NotSafe};
 pub use keyset::{KeyPart, Page, PageRequest, SortKey, column_of_rows, containing, each, fenced, for_each};
 pub use scope::{HospitalScope, LoadKey};
+pub use together::Together;
+pub(crate) use together::Kind;
 pub use tx::{MAX_COUNT, Tx, WriteTx};

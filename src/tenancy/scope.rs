@@ -90,7 +90,7 @@ impl HospitalScope {
     pub async fn write(&self) -> Result<WriteTx, DbErr> {
         // The snapshot would be too old afterwards; and a request that held one connection while it waits for another
         // could wait for ever, as soon as all connections are held by such requests.
-        self.close().await?;
+        self.close().await;
         self.writes.fetch_add(1, Ordering::Relaxed);
         self.database.begin_write(&self.sight(), Some((self.witness.clone(), self.clock.clone()))).await
     }
@@ -100,14 +100,10 @@ impl HospitalScope {
     }
 
     /// Ends the snapshot. A later read opens a new one.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn close(&self) -> Result<(), DbErr> {
+    pub async fn close(&self) {
         let taken = self.snapshot.lock().await.take();
-        match taken {
-            Some(tx) => tx.end().await,
-            None => Ok(()),
+        if let Some(tx) = taken {
+            tx.leave().await;
         }
     }
 

@@ -64,8 +64,16 @@ impl Tx {
     }
 
     /// Ends a transaction that only read. Later use of it is an error, not a new transaction.
-    pub(super) async fn end(&self) -> Result<(), DbErr> {
-        let Some(transaction) = self.inner.lock().await.take() else { return Ok(()) };
+    ///
+    /// Nobody waits for it: the rollback leaves together with the question that the pool asks each connection that comes back.
+    pub(super) async fn leave(&self) {
+        if self.inner.lock().await.take().is_some() {
+            self.statements.add(1);
+        }
+    }
+
+    async fn commit(&self) -> Result<(), DbErr> {
+        let Some(transaction) = self.inner.lock().await.take() else { return Err(closed()) };
         self.statements.add(1);
         transaction.commit().await.map_err(query_error)
     }
@@ -89,12 +97,12 @@ impl WriteTx {
         match &self.witness {
             Some((witness, clock)) => {
                 let facts = self.append(&witness.change(clock.now())).await?;
-                self.tx.end().await?;
+                self.tx.commit().await?;
                 self.known.learn(facts);
                 witness.recorded();
                 Ok(())
             }
-            None => self.tx.end().await,
+            None => self.tx.commit().await,
         }
     }
 
@@ -105,7 +113,7 @@ impl WriteTx {
     /// When the database cannot say that it did.
     pub(crate) async fn commit_with(self, entry: &Entry) -> Result<(), DbErr> {
         let facts = self.append(entry).await?;
-        self.tx.end().await?;
+        self.tx.commit().await?;
         self.known.learn(facts);
         Ok(())
     }

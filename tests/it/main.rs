@@ -35,6 +35,7 @@ mod second_factors;
 mod sessions;
 mod sign_in;
 mod staff;
+mod standing;
 mod task_logs;
 mod tokens;
 mod transport;

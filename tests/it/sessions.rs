@@ -589,7 +589,7 @@ async fn asking_about_a_session_leaves_no_hospital_behind() {
     let session = SessionId::parse(&browser.session().await).unwrap();
     let mut connection = app.database.app().await;
     let mut asked = async |hospital: Uuid| -> Vec<Uuid> {
-        let sql = "SELECT staff_id FROM session_standing($1, $2, '2026-03-01T12:00:00Z')";
+        let sql = "SELECT staff_id FROM session_standings_door(ARRAY[$1], ARRAY[$2], ARRAY[timestamptz '2026-03-01T12:00:00Z'])";
         let found = sqlx::query_scalar(sql).bind(hospital).bind(session.0).fetch_all(&mut connection).await.unwrap();
         let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM staff").fetch_one(&mut connection).await.unwrap();
         assert_eq!(seen, 0, "the next statement is in no hospital");

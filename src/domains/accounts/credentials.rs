@@ -71,7 +71,7 @@ impl Credentials {
         let Some(member) = staff::find(scope, id).await? else { return Ok(None) };
         let email = staff::email_of(scope, &member).await?;
         // A request holds one connection at a time.
-        scope.close().await?;
+        scope.close().await;
         match email {
             Some(email) => self.find(&email).await,
             None => Ok(None),

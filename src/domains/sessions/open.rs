@@ -73,7 +73,7 @@ impl Sessions {
         let context = contexts.into_iter().find(|context| context.staff_id == staff_id.0).ok_or_else(not_there)?;
         let current = service::current(scope).await?;
         // A request holds one connection at a time.
-        scope.close().await?;
+        scope.close().await;
         let origin =
             Origin::Session { sign_in_id: current.sign_in_id, absolute_expires_at: current.absolute_expires_at };
         let opened =

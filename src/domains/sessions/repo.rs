@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::auth::RefreshToken;
 use crate::kernel::{Client, Glass, HospitalId, Permission, PermissionSet, Role, SessionId, StaffId};
-use crate::tenancy::Tx;
+use crate::tenancy::{Kind, Tx};
 
 pub(super) use refresh_token::{ActiveModel as RefreshTokenChange, Model as RefreshTokenRow};
 pub(super) use session::{ActiveModel as SessionChange, Model as SessionRow};
@@ -55,11 +55,22 @@ impl ContextRow {
     }
 }
 
-/// The question whether a session stands. See `session_standing` in the migrations: it enters the hospital by itself.
-pub(super) fn standing(hospital: HospitalId, id: SessionId, now: DateTime<Utc>) -> Statement {
-    let sql = "SELECT staff_id, role, last_used_at, lacks_second_factor, glasses FROM session_standing($1, $2, $3)";
-    Statement::from_sql_and_values(DbBackend::Postgres, sql, [hospital.0.into(), id.0.into(), now.into()])
-}
+/// The question whether a session stands, at a time.
+pub(super) type StandingQuestion = (HospitalId, SessionId, DateTime<Utc>);
+
+/// Such questions of any hospitals. See `session_standings_door` in the migrations.
+pub(super) const STANDINGS: Kind<StandingQuestion, Standing> = Kind {
+    ask: |asked| {
+        let sql = "SELECT place, staff_id, role, last_used_at, lacks_second_factor, glasses
+                   FROM session_standings_door($1, $2, $3)";
+        let hospitals: Vec<Uuid> = asked.iter().map(|(hospital, ..)| hospital.0).collect();
+        let sessions: Vec<Uuid> = asked.iter().map(|(_, session, _)| session.0).collect();
+        let times: Vec<DateTime<Utc>> = asked.iter().map(|(.., time)| *time).collect();
+        let values = [hospitals.into(), sessions.into(), times.into()];
+        Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
+    },
+    read: |row| Ok((row.try_get("", "place")?, Standing::read(row)?)),
+};
 
 pub(super) async fn standing_in_tx(
     tx: &Tx,
@@ -67,12 +78,15 @@ pub(super) async fn standing_in_tx(
     id: SessionId,
     now: DateTime<Utc>,
 ) -> Result<Option<Standing>, DbErr> {
-    tx.query_one_raw(standing(hospital, id, now)).await?.map(Standing::read).transpose()
+    let sql = "SELECT staff_id, role, last_used_at, lacks_second_factor, glasses FROM standing_of($1, $2, $3)";
+    let values = [hospital.0.into(), id.0.into(), now.into()];
+    let asked = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+    tx.query_one_raw(asked).await?.map(Standing::read).transpose()
 }
 
 impl Standing {
     #[expect(clippy::needless_pass_by_value, reason = "it stands in `map`")]
-    pub(super) fn read(row: QueryResult) -> Result<Self, DbErr> {
+    fn read(row: QueryResult) -> Result<Self, DbErr> {
         let role: String = row.try_get("", "role")?;
         let known = Role::of(&role);
         let glasses: Option<String> = row.try_get("", "glasses")?;

@@ -74,7 +74,7 @@ pub(super) async fn sign_out_everywhere(scope: &HospitalScope, database: &Databa
     let (_, session) = own(&scope.viewer).ok_or_else(not_found)?;
     let contexts = repo::contexts(&*scope.read().await?, session).await?;
     // A request holds one connection at a time.
-    scope.close().await?;
+    scope.close().await;
     let places = places(Who::viewer(&scope.viewer), &contexts);
     let ended = end_all(database, &places, Ending::All, scope.clock.now(), scope.witness().request()).await?;
     scope.witness().recorded();

@@ -65,7 +65,7 @@ pub(super) async fn create(
     let role = checked_role(&mut check, input.role);
     let hospital = hospitals::name_in_tx(&*scope.read().await?, scope.hospital_id()).await?;
     // A request holds one connection at a time, and none while it computes.
-    scope.close().await?;
+    scope.close().await;
     let rule = PasswordRule { beside_factor: false, words: vec![name.clone(), email.clone(), hospital] };
     if let Err(problem) = passwords.check(&input.initial_password, rule).await? {
         check.refuse(accounts::code_of(problem), "initialPassword", problem.message("initialPassword"));
