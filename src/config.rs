@@ -165,7 +165,7 @@ pub struct ServeSettings {
     /// Largest request body, in bytes
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(1_024..=10_485_760))]
     pub max_body_bytes: u64,
-    /// Most connections of clients at a time; more wait
+    /// Most connections of clients at a time; more are refused with 503, so are those for which the system has no files
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
     /// What one viewer may spend a second, in fields of answers, and at once what comes together in 20 seconds. 0 is no limit
