@@ -14,7 +14,7 @@ use crate::report::{machine, median};
 use crate::server::Reads;
 use crate::site::Site;
 use crate::workloads::workload;
-use crate::{Args, Result, write_json};
+use crate::{Args, Recording, Result, write_json};
 
 /// Connections of the flood, which `--connections` does not change: this is what the figure is about.
 const FLOOD: u32 = 32;
@@ -27,7 +27,7 @@ const RISING: Duration = Duration::from_secs(1);
 
 /// Who is measured: two clients that ask at a steady pace, or one that asks again as soon as it has the answer.
 const CALM: [(&str, u32, Option<f64>); 2] =
-    [("two clients, 200 a second", 2, Some(200.0)), ("one client, no pause", 1, None)];
+    [("two clients, 60 a second", 2, Some(60.0)), ("one client, no pause", 1, None)];
 
 /// A load from a thread of its own.
 struct Flood {
@@ -67,12 +67,14 @@ struct Pair {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    const READS: Reads = Reads::Recorded;
+    let reads = if args.reads == Recording::Off { Reads::Unrecorded } else { Reads::Recorded };
     let site = &mut Site::open(args.logs())?;
     site.serve(Reads::Unrecorded)?;
-    site.serve(READS)?;
+    if reads == Reads::Recorded {
+        site.serve(reads)?;
+    }
     let plan = Plan::new(site, workload("W7")?)?;
-    let (address, shots) = site.stage(&plan, READS)?;
+    let (address, shots) = site.stage(&plan, reads)?;
     let [one, other, ..] = &shots[..] else { return Err("there are too few hospitals".into()) };
     let (one, other) = (std::slice::from_ref(one), std::slice::from_ref(other));
     let calm = |(_, clients, pace)| site.fire((address, other), clients, args.duration(), pace);
@@ -88,12 +90,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         pair.beside_ms.push(beside?.percentile(95));
     }
     eprintln!("{CROWD} connections");
-    let before = site.memory(READS)?;
+    let before = site.memory(reads)?;
     let crowd = Flood::start(address, one, CROWD);
     let mut most = before;
     for _ in 0..args.seconds * 10 {
         std::thread::sleep(Duration::from_millis(100));
-        most = most.max(site.memory(READS)?);
+        most = most.max(site.memory(reads)?);
     }
     let [answered, shed] = crowd.end()?;
     // An answer with another status than 200 would end this with an error.

@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 
 use super::{CliError, files, runtime};
 use crate::app::{App, AppOptions, Lifetimes};
-use crate::auth::Passwords;
 use crate::config::{IntrospectionFor, ServeSettings, ServedDocuments, Switch};
 use crate::database::{self, Direction, Store};
 use crate::domains::documents::{self, DocumentMode};
@@ -168,8 +167,7 @@ fn introspection(settings: &ServeSettings) -> Introspection {
 
 /// Loads the demo data unless it is there, and says who can sign in to it.
 async fn load_demo(owner_url: &str, now: DateTime<Utc>) -> Result<Demo, CliError> {
-    let password_hash = Passwords::new().hash(DEMO_PASSWORD).await?;
-    seed::demo(owner_url, &password_hash, now).await?;
+    seed::demo(owner_url, now).await?;
     let person = |person: &DemoPerson| Persona {
         label: person.label,
         email: Some(person.email),

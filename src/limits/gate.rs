@@ -12,6 +12,8 @@ use crate::kernel::HospitalId;
 
 /// How long a hospital counts as being there after its last request.
 const THERE: Duration = Duration::from_secs(1);
+/// Longest time for which a crowd waits for the sake of others: however much they ask, one of it comes in then.
+const HELD_BACK: Duration = Duration::from_millis(20);
 
 tokio::task_local! {
     /// The pass of the request that this task runs.
@@ -23,8 +25,9 @@ tokio::task_local! {
 pub struct GateBounds {
     /// Most requests that run at a time. A hospital never has more of them than it leaves free.
     pub passes: usize,
-    /// Most of them that a crowd has beside other hospitals. A crowd is a hospital of which more wait than there are passes.
-    pub crowd: usize,
+    /// While so many run and a hospital is there that is no crowd, crowds wait. A crowd is a hospital that asks for more than half
+    /// of the passes at a time.
+    pub quiet: usize,
     /// Most requests of one hospital that wait.
     pub queue: usize,
     /// Longest time that one waits.
@@ -36,7 +39,7 @@ impl GateBounds {
     pub fn new(connections: usize, processors: usize) -> Self {
         Self {
             passes: connections.max(1),
-            crowd: (processors / 2).max(1),
+            quiet: (processors / 2).max(1),
             queue: 128,
             patience: Duration::from_secs(1),
         }
@@ -59,6 +62,8 @@ struct Lines {
     running: usize,
     /// How many have come so far.
     arrivals: u64,
+    /// Whether it is looked again in a moment who may run.
+    calls_later: bool,
     /// Those that are there: a hospital that has left takes no memory.
     by_hospital: HashMap<Option<HospitalId>, Line>,
 }
@@ -67,7 +72,10 @@ struct Lines {
 struct Line {
     running: usize,
     waiting: VecDeque<Waiting>,
+    /// When the last one came.
     asked: Instant,
+    /// When the last one began to run.
+    started: Instant,
 }
 
 struct Waiting {
@@ -112,8 +120,20 @@ impl Gate {
     /// Calls those whose turn it is.
     fn call(&self) {
         loop {
+            let mut lines = self.lines();
+            let Some((hospital, call)) = lines.next(&self.0.bounds) else {
+                if lines.holds_back(&self.0.bounds) && !std::mem::replace(&mut lines.calls_later, true) {
+                    let gate = self.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(HELD_BACK).await;
+                        gate.lines().calls_later = false;
+                        gate.call();
+                    });
+                }
+                return;
+            };
             // Not locked while one is called: who has gone away meanwhile gives the pass back at once.
-            let Some((hospital, call)) = self.lines().next(&self.0.bounds) else { return };
+            drop(lines);
             drop(call.send(Pass { gate: self.clone(), hospital }));
         }
     }
@@ -153,22 +173,35 @@ impl Lines {
             }
             line.is_there()
         });
-        let alone = self.by_hospital.len() == 1;
-        let share =
-            |line: &Line| if alone || line.waiting.len() <= bounds.passes { free } else { free.min(bounds.crowd) };
-        let open = self.by_hospital.iter_mut().filter(|(_, line)| line.running < share(line));
+        let holds_back = self.holds_back(bounds);
+        let may_run = |line: &Line| {
+            let is_held_back = holds_back && line.is_crowd(bounds) && line.started.elapsed() < HELD_BACK;
+            line.running < free && !is_held_back
+        };
+        let open = self.by_hospital.iter_mut().filter(|(_, line)| may_run(line));
         let first = |line: &Line| line.waiting.front().map(|waiting| (line.running, waiting.arrival));
         let (hospital, line) = open.filter(|(_, line)| !line.waiting.is_empty()).min_by_key(|(_, line)| first(line))?;
         let waiting = line.waiting.pop_front()?;
         line.running += 1;
+        line.started = Instant::now();
         self.running += 1;
         Some((*hospital, waiting.call))
+    }
+
+    /// Whether crowds wait for the sake of others. Strangers are not meant: those of every hospital are among them.
+    fn holds_back(&self, bounds: &GateBounds) -> bool {
+        let others = |(hospital, line): (&Option<HospitalId>, &Line)| hospital.is_some() && !line.is_crowd(bounds);
+        self.running >= bounds.quiet && self.by_hospital.iter().any(others)
     }
 }
 
 impl Line {
     fn new(asked: Instant) -> Self {
-        Self { running: 0, waiting: VecDeque::new(), asked }
+        Self { running: 0, waiting: VecDeque::new(), asked, started: asked }
+    }
+
+    fn is_crowd(&self, bounds: &GateBounds) -> bool {
+        self.running + self.waiting.len() > bounds.passes / 2
     }
 
     fn is_there(&self) -> bool {
@@ -220,7 +253,7 @@ mod tests {
 
     /// Only those come in whose turn it is; who has to wait is turned away.
     fn gate(passes: usize, queue: usize) -> Gate {
-        Gate::new(GateBounds { passes, crowd: 1, queue, patience: Duration::ZERO })
+        Gate::new(GateBounds { passes, quiet: 1, queue, patience: Duration::ZERO })
     }
 
     async fn enter(gate: &Gate, number: u128, times: usize) -> Vec<Pass> {
@@ -289,9 +322,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_crowd_runs_one_at_a_time_while_others_are_there() {
+    async fn a_crowd_waits_for_others_but_not_for_ever() {
         let gate = Gate::new(GateBounds { patience: Duration::from_secs(60), ..self::gate(4, 10).bounds() });
-        let mut passes = enter(&gate, 1, 2).await;
+        let passes = enter(&gate, 1, 2).await;
         let (told, mut came) = tokio::sync::mpsc::unbounded_channel();
         for _ in 0..5 {
             let (gate, told) = (gate.clone(), told.clone());
@@ -299,13 +332,17 @@ mod tests {
         }
         tokio::task::yield_now().await;
         let other = gate.enter(hospital(2)).await.unwrap();
-        passes.pop();
-        assert!(came.try_recv().is_err(), "one of the crowd runs, and another hospital is there");
-        drop(other);
-        passes.pop();
-        // Four wait then, which is no crowd any more.
-        let (first, second) = (came.recv().await.unwrap(), came.recv().await.unwrap());
-        assert!(first.is_ok() && second.is_ok());
+        let last_began = |at| gate.lines().by_hospital.get_mut(&hospital(1)).unwrap().started = at;
+        last_began(Instant::now() + Duration::from_secs(3_600));
+        drop(passes);
+        assert_eq!(gate.lines().running, 1, "the other hospital's runs, and the crowd waits");
+        // Not for ever, although the other one goes on.
+        last_began(Instant::now());
+        let late = came.recv().await.unwrap();
+        drop((late, other));
+        for _ in 0..4 {
+            assert!(came.recv().await.unwrap().is_ok());
+        }
     }
 
     #[tokio::test]
