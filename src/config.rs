@@ -91,8 +91,8 @@ pub struct StoreSettings {
     /// npm registry or mirror to download from [default: the one that npm would use]
     #[arg(long, env = "NPM_CONFIG_REGISTRY")]
     pub npm_registry: Option<String>,
-    /// Most connections to PostgreSQL at a time
-    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    /// Most connections to PostgreSQL at a time. One hospital uses at most half of them
+    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_pool_size: u32,
     /// Longest time for one SQL statement, in seconds
     #[arg(long, env = "STATEMENT_TIMEOUT", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
@@ -165,7 +165,7 @@ pub struct ServeSettings {
     /// Largest request body, in bytes
     #[arg(long, env = "MAX_BODY_BYTES", default_value_t = 65_536, value_parser = clap::value_parser!(u64).range(1_024..=10_485_760))]
     pub max_body_bytes: u64,
-    /// Most connections of clients at a time; more wait
+    /// Most connections of clients at a time; more are refused with 503, so are those for which the system has no files
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
     /// What one viewer may spend a second, in fields of answers, and at once what comes together in 20 seconds. 0 is no limit

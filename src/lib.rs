@@ -11,10 +11,10 @@
 //! | [`tenancy`] | the only door to SQL, with the hospital set | kernel, error, audit |
 //! | [`access`] | which field needs what, decided per document | nothing of ours |
 //! | [`keys`] | what signs and seals: the key file, rotation | nothing of ours |
-//! | [`auth`] | from a credential to a viewer | kernel, error, keys |
+//! | [`auth`] | from a credential to a viewer | kernel, error, keys, limits |
 //! | [`mail`] | letters to people | error |
 //! | [`graphql`] | the kit: labels, connections, cursors, errors | kernel, error, access, audit, tenancy, keys |
-//! | [`limits`] | token buckets: what one may spend | kernel, error, keys, redis |
+//! | [`limits`] | what one may spend, and how much runs at a time | kernel, error, keys, redis |
 //! | [`domains`] | the business, one folder per area | the rooms above, other domains by their `mod.rs` |
 //! | [`seed`] | demo and bulk data, onboarding, registered documents | kernel, auth, the tables through the owner role |
 //! | [`http`] | router, GraphQL over HTTP, GraphiQL, health | `app`, and all but domains' insides |
@@ -24,7 +24,7 @@
 //! `tests/it/layers.rs` reads the source and holds every room to this table.
 //!
 //! # The way of a request
-//! `http` reads bounded bytes, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
+//! `http` reads bounded bytes, `limits` gives a pass, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
 //! scans, parses and decides the document by the labels of the schema (`access`), `limits` charges what it may cost, the
 //! reduced document runs: `query.rs`, `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row
 //! level security. The answer gets a null and an error at each refused path, and leaves when `audit` says that what it shows

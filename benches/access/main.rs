@@ -13,7 +13,6 @@ use async_graphql::parser::parse_query;
 use async_graphql::{Request, Response, Variables};
 use patient_logger::app::{App, AppOptions, Lifetimes};
 use patient_logger::audit::RequestContext;
-use patient_logger::auth::Passwords;
 use patient_logger::database::embedded::{self, DATABASE, Options};
 use patient_logger::database::{Direction, migrate};
 use patient_logger::domains;
@@ -86,8 +85,7 @@ fn median(mut times: Vec<Duration>) -> f64 {
 async fn bench(app_url: String, owner_url: &str) {
     migrate(owner_url, Direction::Up).await.expect("the migrations run");
     let clock = Clock::system();
-    let hash = Passwords::new().hash(DEMO_PASSWORD).await.expect("a hash");
-    demo(owner_url, &hash, clock.now()).await.expect("the demo data loads");
+    demo(owner_url, clock.now()).await.expect("the demo data loads");
     let second = Duration::from_secs(10);
     let settings = DatabaseSettings { url: app_url, pool_size: 2, acquire_timeout: second, statement_timeout: second };
     let database = Database::connect(&settings).await.expect("the database is safe");

@@ -3,8 +3,9 @@
 //! All connections share one thread, so that the load takes as little of the machine as it can; `pgbench` does the same.
 
 use std::net::SocketAddr;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -114,6 +115,53 @@ pub(crate) async fn fire(
     Ok(Seen { elapsed, micros })
 }
 
+/// What a crowd got that sends without looking at the answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pressed {
+    /// Answers with status 200.
+    pub(crate) answered: u64,
+    /// Answers with status 503.
+    pub(crate) shed: u64,
+}
+
+/// Sends the shots in turn from each of `connections` until `stop` is set; who is told to come back later comes back at once.
+pub(crate) async fn press(
+    address: SocketAddr,
+    shots: &[Shot],
+    connections: u32,
+    stop: &Arc<AtomicBool>,
+) -> Result<Pressed> {
+    let mut clients = JoinSet::new();
+    for number in 0..connections as usize {
+        let (mut shots, stop) = (shots.to_vec(), Arc::clone(stop));
+        clients.spawn(async move {
+            let pressing = async {
+                let mut pressed = Pressed::default();
+                let mut connection = Connection::open(address).await?;
+                for turn in number.. {
+                    let turn = turn % shots.len();
+                    match connection.hear(shots[turn].next()).await? {
+                        (200, _) => pressed.answered += 1,
+                        (503, _) => pressed.shed += 1,
+                        (status, _) => return Err(format!("the server answered with {status}").into()),
+                    }
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+                Result::Ok(pressed)
+            };
+            pressing.await.map_err(|error| error.to_string())
+        });
+    }
+    let mut all = Pressed::default();
+    while let Some(ended) = clients.join_next().await {
+        let Pressed { answered, shed } = ended??;
+        all = Pressed { answered: all.answered + answered, shed: all.shed + shed };
+    }
+    Ok(all)
+}
+
 /// `pace` is when to send the first request, and the time from each to the next.
 async fn client(
     address: SocketAddr,
@@ -162,14 +210,24 @@ impl Connection {
         Ok(Self { stream, buffer: vec![0; 256 * 1024] })
     }
 
-    /// Sends a request and reads its answer; gives where in the buffer the body is.
-    async fn ask(&mut self, request: &[u8]) -> Result<std::ops::Range<usize>> {
+    /// Sends a request and reads its answer; gives where in the buffer the body is. Any status but 200 is an error.
+    async fn ask(&mut self, request: &[u8]) -> Result<Range<usize>> {
+        match self.hear(request).await? {
+            (200, body) => Ok(body),
+            (_, body) => {
+                Err(format!("the server answered: {}", String::from_utf8_lossy(&self.buffer[..body.end])).into())
+            }
+        }
+    }
+
+    /// The same with the status, whatever it is.
+    async fn hear(&mut self, request: &[u8]) -> Result<(u16, Range<usize>)> {
         let mut sent = 0;
         while sent < request.len() {
             self.stream.writable().await?;
             sent += unless_blocked(self.stream.try_write(&request[sent..]))?.unwrap_or(0);
         }
-        let (mut read, mut body) = (0, None);
+        let (mut read, mut heard) = (0, None);
         loop {
             self.stream.readable().await?;
             match unless_blocked(self.stream.try_read(&mut self.buffer[read..]))? {
@@ -177,26 +235,27 @@ impl Connection {
                 Some(0) => return Err("the server hung up, or its answer is too long for this client".into()),
                 Some(bytes) => read += bytes,
             }
-            if body.is_none() {
-                body = head(&self.buffer[..read])?;
+            if heard.is_none() {
+                heard = head(&self.buffer[..read])?;
             }
-            if let Some(body) = body.clone().filter(|body| body.end <= read) {
-                return Ok(body);
+            if let Some(heard) = heard.clone().filter(|(_, body)| body.end <= read) {
+                return Ok(heard);
             }
         }
     }
 }
 
-/// Where the body of an answer is, once its head is complete. Any status but 200 is an error.
-fn head(read: &[u8]) -> Result<Option<std::ops::Range<usize>>> {
+/// The status of an answer and where its body is, once its head is complete.
+fn head(read: &[u8]) -> Result<Option<(u16, Range<usize>)>> {
     let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(&read[..end])?;
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     });
-    match length {
-        Some(length) if head.starts_with("HTTP/1.1 200 ") => Ok(Some(end + 4..end + 4 + length)),
+    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    match (status, length) {
+        (Some(status), Some(length)) => Ok(Some((status, end + 4..end + 4 + length))),
         _ => Err(format!("the server answered: {}", String::from_utf8_lossy(read)).into()),
     }
 }

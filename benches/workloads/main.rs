@@ -15,9 +15,10 @@
 //! processors is printed too. Settings of the server are taken from the environment, as always:
 //! `DATABASE_POOL_SIZE=4 cargo bench --bench workloads`.
 //!
-//! Two other questions have runs of their own:
+//! Three other questions have runs of their own:
 //! - `--flatness`: whether W1, W3 and W4 take longer with five million task logs than with ten thousand;
-//! - `--audit`: what recording reads costs W1, also at half of what the server can do.
+//! - `--audit`: what recording reads costs W1, also at half of what the server can do;
+//! - `--flood`: what one hospital notices when another one asks for W1 from many connections.
 //!
 //! | file | holds |
 //! |---|---|
@@ -30,11 +31,12 @@
 //! | `pgbench.rs` | the SQL without the server |
 //! | `process.rs` | processor time and memory of processes |
 //! | `report.rs` | medians, the table, JSON |
-//! | `flatness.rs`, `audit.rs` | the two other questions |
+//! | `flatness.rs`, `audit.rs`, `flood.rs` | the three other questions |
 
 mod audit;
 mod calls;
 mod flatness;
+mod flood;
 mod limit;
 mod load;
 mod pgbench;
@@ -77,17 +79,20 @@ struct Args {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Only these workloads, such as W1,W5
-    #[arg(long, value_delimiter = ',', conflicts_with_all = ["flatness", "audit"])]
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["flatness", "audit", "flood"])]
     only: Vec<String>,
     /// Whether the server records reads in the audit trail
     #[arg(long, default_value = "both", conflicts_with_all = ["flatness", "audit"])]
     reads: Recording,
     /// Measure how a small database compares with a large one, instead
-    #[arg(long, conflicts_with = "audit")]
+    #[arg(long, conflicts_with_all = ["audit", "flood"])]
     flatness: bool,
     /// Measure what recording reads costs, instead
-    #[arg(long)]
+    #[arg(long, conflicts_with = "flood")]
     audit: bool,
+    /// Measure what a hospital notices of another one's crowd, instead
+    #[arg(long)]
+    flood: bool,
     /// Also write the results to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -136,6 +141,7 @@ fn main() -> ExitCode {
     let done = match &args {
         args if args.flatness => flatness::run(args),
         args if args.audit => audit::run(args),
+        args if args.flood => flood::run(args),
         args => run(args),
     };
     match done {

@@ -1,5 +1,6 @@
 //! A database of some size, with servers on it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use sea_orm::sqlx::{self, Connection, Executor, PgConnection, types::Uuid};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::load::{self, Shot};
+use crate::load::{self, Seen, Shot};
 use crate::plan::Plan;
 use crate::report::Served;
 use crate::server::{Reads, Server};
@@ -142,6 +143,28 @@ impl Site {
             others: others().map(|others| others.max(0.0) / seen.elapsed.as_secs_f64() / processors),
             memory_mb: process::memory(server.id()),
         })
+    }
+
+    /// Where a server listens, and the requests of a workload for it.
+    pub(crate) fn stage(&self, plan: &Plan, reads: Reads) -> Result<(SocketAddr, Vec<Shot>)> {
+        let server = self.server(reads)?;
+        Ok((server.address, self.shots(server, plan)?))
+    }
+
+    /// Loads a server as [`load::fire`] does.
+    pub(crate) fn fire(
+        &self,
+        (address, shots): (SocketAddr, &[Shot]),
+        connections: u32,
+        duration: Duration,
+        per_second: Option<f64>,
+    ) -> Result<Seen> {
+        self.runtime.block_on(load::fire(address, shots, connections, duration, per_second))
+    }
+
+    /// Memory of a server, in megabytes.
+    pub(crate) fn memory(&self, reads: Reads) -> Result<f64> {
+        process::memory(self.server(reads)?.id()).ok_or_else(|| "the system does not tell the server's memory".into())
     }
 
     /// The requests of a workload, each answered rightly once.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod documents;
+mod files;
 mod hospital;
 mod keys;
 mod seed;

@@ -7,16 +7,15 @@ use axum::http::HeaderValue;
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
-use super::{CliError, runtime};
+use super::{CliError, files, runtime};
 use crate::app::{App, AppOptions, Lifetimes};
-use crate::auth::Passwords;
 use crate::config::{IntrospectionFor, ServeSettings, ServedDocuments, Switch};
 use crate::database::{self, Direction, Store};
 use crate::domains::documents::{self, DocumentMode};
 use crate::error::AppError;
 use crate::graphql::Introspection;
 use crate::http::graphiql::{Demo, Graphiql, Persona};
-use crate::http::{self, HttpState, Limits};
+use crate::http::{self, HttpState, Limits, MOST_TOLD};
 use crate::kernel::Clock;
 use crate::keys::{KeyFile, Keys};
 use crate::limits::CostRates;
@@ -27,6 +26,8 @@ use crate::tenancy::Database;
 
 /// How long the server waits for letters that are in the queue when it is told to stop.
 const LAST_LETTERS: Duration = Duration::from_secs(5);
+/// How long a client may take nothing of an answer that it is sent.
+const STALLED: Duration = Duration::from_secs(15);
 
 pub(super) fn run(settings: &ServeSettings) -> Result<(), CliError> {
     let embedded = settings.store.database_url.is_none();
@@ -131,7 +132,11 @@ async fn serve(settings: &ServeSettings, store: &Store, keys: Keys) -> Result<()
     let explores = settings.graphiql == Switch::On && settings.documents != ServedDocuments::Registered;
     state.graphiql = explores.then(|| explorer(settings, demo.as_ref()));
     let limits = Limits {
-        connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
+        connections: files::room_for(
+            settings.max_connections,
+            MOST_TOLD + u64::from(settings.store.database_pool_size),
+        ),
+        stalled: STALLED,
         drain: Duration::from_secs(settings.shutdown_timeout),
     };
     let registered_only = settings.documents == ServedDocuments::Registered;
@@ -162,8 +167,7 @@ fn introspection(settings: &ServeSettings) -> Introspection {
 
 /// Loads the demo data unless it is there, and says who can sign in to it.
 async fn load_demo(owner_url: &str, now: DateTime<Utc>) -> Result<Demo, CliError> {
-    let password_hash = Passwords::new().hash(DEMO_PASSWORD).await?;
-    seed::demo(owner_url, &password_hash, now).await?;
+    seed::demo(owner_url, now).await?;
     let person = |person: &DemoPerson| Persona {
         label: person.label,
         email: Some(person.email),

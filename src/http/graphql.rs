@@ -29,8 +29,8 @@ use crate::domains;
 use crate::domains::documents::{DocumentHash, FoundDocument};
 use crate::error::{AppError, ErrorCode};
 use crate::graphql::Decided;
-use crate::kernel::{Client, Viewer};
-use crate::limits::Charge;
+use crate::kernel::{Client, HospitalId, Viewer};
+use crate::limits::{Charge, Pass};
 use crate::tenancy::HospitalScope;
 
 /// Longest time to send a body.
@@ -107,7 +107,17 @@ pub(super) async fn handle(
         Ok(body) => body,
         Err(response) => return response,
     };
-    // Asked when everything is there and the document runs next: who sends a body slowly must not outlive the session.
+    // Asked when everything is there: who sends a body slowly must not keep others waiting.
+    let pass = match state.gate.enter(hospital(&state.app, &parts.headers)).await {
+        Ok(pass) => pass,
+        Err(error) => {
+            // No more than there are connections wait, and what they sent is not kept for it.
+            drop(body);
+            tokio::time::sleep(UNHEEDED).await;
+            return Answer::refused_by(StatusCode::SERVICE_UNAVAILABLE, &error).write(media, id);
+        }
+    };
+    // Asked when the document runs next: who sends a body slowly must not outlive the session.
     let viewer = match viewer(&state.app, &parts.headers, &context).await {
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.write(media, id),
@@ -118,13 +128,17 @@ pub(super) async fn handle(
     let charge = match state.app.cost_limits.charge(viewer.as_ref(), &context.client, cost).await {
         Ok(charge) => charge,
         Err(error) => {
+            drop(pass);
             tokio::time::sleep(UNHEEDED).await;
             return Answer::refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id);
         }
     };
     let (answer, receipt) = match prepared {
-        Ok(prepared) => execute(&state, viewer, context, prepared, charge).await,
-        Err(refusal) => refusal,
+        Ok(prepared) => execute(&state, viewer, context, prepared, charge, pass).await,
+        Err(refusal) => {
+            drop(pass);
+            refusal
+        }
     };
     // Written while its events are.
     let written = answer.write(media, id);
@@ -142,15 +156,27 @@ fn is_json(headers: &HeaderMap) -> bool {
         && parts.all(|part| part.strip_prefix("charset=").is_none_or(|charset| charset.trim_matches('"') == "utf-8"))
 }
 
+/// The credential of a request, as far as it is in the form of one.
+fn credential(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, credential) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
+}
+
+/// The hospital in whose line a request waits, told without SQL; `None` for strangers, and for whoever may be one.
+fn hospital(app: &App, headers: &HeaderMap) -> Option<HospitalId> {
+    match credential(headers)? {
+        key if PartnerKey::is_meant(key) => app.partner_keys.hospital(key),
+        token => app.tokens.verify(token).map(|viewer| viewer.hospital_id),
+    }
+}
+
 /// Who sends the request; `None` without a credential. A credential that does not hold is refused, so that nobody takes
 /// an answer for strangers for the own.
 async fn viewer(app: &App, headers: &HeaderMap, context: &RequestContext) -> Result<Option<Viewer>, Answer> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let credential = value.to_str().ok().and_then(|value| {
-        let (scheme, credential) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim())
-    });
-    let held = match credential {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let held = match credential(headers) {
         Some(key) if PartnerKey::is_meant(key) => app.partner_keys.verify(key, context).await,
         Some(token) => app.sessions.viewer(token).await,
         None => Ok(None),
@@ -227,8 +253,10 @@ async fn execute(
     context: RequestContext,
     prepared: Prepared,
     charge: Charge,
+    pass: Pass,
 ) -> (Answer, Receipt) {
-    let running = tokio::spawn(run(state.app.clone(), prepared, viewer, context, charge).in_current_span());
+    let work = pass.keep(run(state.app.clone(), prepared, viewer, context, charge));
+    let running = tokio::spawn(work.in_current_span());
     match tokio::time::timeout(state.request_timeout, running).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => {

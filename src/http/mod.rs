@@ -13,6 +13,7 @@ mod answer;
 mod bounded;
 mod client;
 mod ending;
+mod full;
 pub mod graphiql;
 mod graphql;
 mod health;
@@ -21,8 +22,10 @@ mod origin;
 mod server;
 
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use axum::Router;
@@ -37,6 +40,8 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::limits::{Gate, GateBounds};
+pub use full::MOST_TOLD;
 use graphiql::Graphiql;
 pub use server::{Limits, serve};
 
@@ -47,6 +52,8 @@ pub struct HttpState {
     pub app: Arc<App>,
     /// The explorer, when it is switched on.
     pub graphiql: Option<Arc<Graphiql>>,
+    /// Which requests run, and which wait.
+    pub gate: Gate,
     /// Longest time for one request.
     pub request_timeout: Duration,
     /// Largest body, in bytes.
@@ -62,7 +69,9 @@ pub struct HttpState {
 impl HttpState {
     /// The defaults for an app, without explorer.
     pub fn new(app: Arc<App>) -> Self {
+        let processors = available_parallelism().map_or(1, NonZero::get);
         Self {
+            gate: Gate::new(GateBounds::new(app.database.pool_size(), processors)),
             app,
             graphiql: None,
             request_timeout: Duration::from_secs(10),

@@ -1,4 +1,4 @@
-//! The accept loop: bounds on connections and headers, and a graceful end.
+//! The accept loop: bounds on connections, headers and slow readers, and a graceful end.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,14 +13,18 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutWriter;
 
+use super::full::Full;
 use super::{HttpState, PeerAddress, router};
 
 /// Bounds of the transport.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most connections at a time; more wait to be accepted.
+    /// Most connections at a time; more are refused with 503.
     pub connections: usize,
+    /// Longest time for which a client takes nothing of an answer.
+    pub stalled: Duration,
     /// Longest time for running requests to finish after `stop`.
     pub drain: Duration,
 }
@@ -37,20 +41,21 @@ pub async fn serve(listener: TcpListener, state: HttpState, limits: Limits, stop
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let full = Full::default();
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let accept = async {
-            let slot = slots.clone().acquire_owned().await;
-            (listener.accept().await, slot)
-        };
-        let (accepted, slot) = tokio::select! {
-            accepted = accept => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
         let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, most likely: wait until some connections have ended.
             tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            full.refuse(stream);
             continue;
         };
         // Small answers must not wait for the acknowledgement of the ones before (RFC 896).
@@ -60,7 +65,9 @@ pub async fn serve(listener: TcpListener, state: HttpState, limits: Limits, stop
             request.extensions_mut().insert(PeerAddress(peer.ip()));
             service.call(request)
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(limits.stalled));
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
         tokio::spawn(async move {
             // A client that breaks off is no event.
             let _: Result<(), _> = connection.await;

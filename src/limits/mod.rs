@@ -1,4 +1,4 @@
-//! Limits: what one may spend, counted in token buckets.
+//! Limits: what one may spend, counted in token buckets, and how much runs at a time.
 //!
 //! # A bucket
 //! It holds so much, is filled at a steady rate, and what does not fit into what it holds just now waits. [`Buckets::take`]
@@ -17,9 +17,15 @@
 //! # What is limited
 //! [`CostLimits`] the cost of documents, by viewer and by hospital. `domains::attempts` the guesses from one address.
 
+//!
+//! # What runs at a time
+//! A request gets a pass from the [`Gate`] before it asks anything of the database, and keeps it until it has run.
+
 mod buckets;
 mod cost;
+mod gate;
 mod local;
 
 pub use buckets::{Bucket, Buckets, Short, Taken};
 pub use cost::{Charge, CostLimits, CostRates};
+pub use gate::{Gate, GateBounds, Pass, hand_pass_back};

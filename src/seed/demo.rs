@@ -6,6 +6,7 @@ use super::history::History;
 use super::people::{Account, House, Member, Scale};
 use super::rng::Rng;
 use super::{SeedError, TABLES, writer};
+use crate::auth::Passwords;
 use crate::kernel::Role;
 
 /// The password of everybody in the demo.
@@ -50,14 +51,14 @@ const NUMBER: u64 = 20;
 ///
 /// # Errors
 /// See [`SeedError`]; each says what to do.
-pub async fn demo(owner_url: &str, password_hash: &str, now: DateTime<Utc>) -> Result<bool, SeedError> {
+pub async fn demo(owner_url: &str, now: DateTime<Utc>) -> Result<bool, SeedError> {
     let mut connection = writer::connect(owner_url).await?;
-    let made = add(&mut connection, password_hash, now.trunc_subsecs(6)).await?;
+    let made = add(&mut connection, now.trunc_subsecs(6)).await?;
     connection.close().await?;
     Ok(made)
 }
 
-async fn add(connection: &mut PgConnection, password_hash: &str, now: DateTime<Utc>) -> Result<bool, SeedError> {
+async fn add(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<bool, SeedError> {
     let mut tx = connection.begin().await?;
     writer::lock(&mut tx).await?;
     let slugs = writer::slugs(&mut tx).await?;
@@ -70,6 +71,9 @@ async fn add(connection: &mut PgConnection, password_hash: &str, now: DateTime<U
         }
         (Some(slug), None) => return Err(SeedError::DemoSlugTaken(slug)),
     }
+    // Not before it is needed: it takes a good part of a start.
+    let password_hash = Passwords::new().hash(DEMO_PASSWORD).await;
+    let password_hash = password_hash.map_err(|error| SeedError::Password(error.message().to_owned()))?;
     let mut houses = [
         House::new(RIVERSIDE, "Riverside General Hospital", Tz::Europe__London, &SCALE, NUMBER, now),
         House::new(LAKEVIEW, "Lakeview Medical Center", Tz::America__Chicago, &SCALE, NUMBER, now),
@@ -83,7 +87,7 @@ async fn add(connection: &mut PgConnection, password_hash: &str, now: DateTime<U
     }
     let float = hire_float(&mut houses);
     let accounts: Vec<_> = houses.iter().flat_map(|house| &house.accounts).chain([&float]).collect();
-    writer::accounts(&mut tx, &accounts, password_hash).await?;
+    writer::accounts(&mut tx, &accounts, &password_hash).await?;
     for house in &houses {
         writer::enter_hospital(&mut tx, house.id).await?;
         writer::hospital(&mut tx, house).await?;

@@ -19,6 +19,9 @@ pub enum SeedError {
     /// PostgreSQL cannot be reached, or answers with an error.
     #[error("the database cannot be used: {0}")]
     Database(sqlx::Error),
+    /// The password of the demo could not be hashed.
+    #[error("{0}")]
+    Password(String),
     /// The numbers do not fit each other.
     #[error("{0}")]
     Plan(&'static str),

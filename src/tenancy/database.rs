@@ -128,6 +128,11 @@ impl Database {
         Self { audits_reads: false, ..self }
     }
 
+    /// Most connections at a time.
+    pub fn pool_size(&self) -> usize {
+        usize::try_from(self.pool.options().get_max_connections()).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn audits_reads(&self) -> bool {
         self.audits_reads
     }

@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("audit", &["error", "kernel"], &["sea_orm", "sqlx"]),
     ("tenancy", &["audit", "error", "kernel"], &["sea_orm", "sqlx", "migration"]),
     ("keys", &[], &[]),
-    ("auth", &["error", "kernel", "keys"], &[]),
+    ("auth", &["error", "kernel", "keys", "limits"], &[]),
     ("mail", &["error"], &[]),
     ("graphql", &["access", "audit", "error", "kernel", "keys", "tenancy"], &[]),
     ("limits", &["error", "kernel", "keys", "redis"], &[]),

@@ -21,6 +21,7 @@ mod invitations;
 mod layers;
 mod limits;
 mod lists;
+mod load;
 mod packages;
 mod partner_keys;
 mod passwords;

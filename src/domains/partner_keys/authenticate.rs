@@ -79,6 +79,15 @@ impl PartnerKeys {
         }))
     }
 
+    /// The hospital of a key that was right when it was last looked up. Told without SQL: whether the key still holds is another
+    /// question.
+    pub fn hospital(&self, text: &str) -> Option<HospitalId> {
+        let key = PartnerKey::parse(text)?;
+        let known = self.known.lock().ok()?;
+        let row = &known.get(&key.id)?.row;
+        (row.secret_hash == key.secret_hash() && row.hospital_id == key.hospital_id.0).then_some(key.hospital_id)
+    }
+
     async fn look_up(&self, key: &PartnerKey) -> Result<Option<Known>, AppError> {
         let known = self.known.lock().ok().and_then(|known| known.get(&key.id).cloned());
         if let Some(fresh) = &known

@@ -9,6 +9,7 @@ use patient_logger::domains::sessions::Lifetimes;
 use patient_logger::http::{HttpState, Limits, serve};
 use patient_logger::kernel::{Clock, HospitalId, Role, SessionId, StaffId};
 use patient_logger::keys::Keys;
+use patient_logger::limits::{Gate, GateBounds};
 use patient_logger::tenancy::{Database, DatabaseSettings};
 use sea_orm::sqlx::{self, Connection, PgConnection};
 use tokio::net::TcpListener;
@@ -63,6 +64,13 @@ impl TestApp {
         Self::start_sized(4, set).await
     }
 
+    /// A server with other bounds of the transport.
+    pub async fn start_within(bound: impl FnOnce(&mut Limits)) -> Self {
+        let database = TestDatabase::migrated().await;
+        let options = AppOptions::default();
+        Self::start_on(database, Keys::random(), start(), 4, options, async |url| url, |_, limits| bound(limits)).await
+    }
+
     /// A server with at most this many connections to PostgreSQL.
     pub async fn start_sized(pool_size: u32, set: impl FnOnce(&mut HttpState)) -> Self {
         Self::start_through(pool_size, async |url| url, set).await
@@ -81,7 +89,7 @@ impl TestApp {
             pool_size,
             AppOptions::default(),
             way,
-            set,
+            |state, _| set(state),
         )
         .await
     }
@@ -94,13 +102,13 @@ impl TestApp {
     /// A server that does something else than usual.
     pub async fn start_as(options: AppOptions) -> Self {
         let database = TestDatabase::migrated().await;
-        Self::start_on(database, Keys::random(), start(), 4, options, async |url| url, |_| {}).await
+        Self::start_on(database, Keys::random(), start(), 4, options, async |url| url, |_, _| {}).await
     }
 
     /// Another server beside this one, the same in all but the address.
     pub async fn beside(&self) -> Self {
         let (database, keys, options) = (self.database.clone(), self.app.keys.clone(), self.options.clone());
-        Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_| {}).await
+        Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_, _| {}).await
     }
 
     /// Another server, the same in all but the address: a copy of the database, the same keys and time. This one loses its
@@ -108,7 +116,7 @@ impl TestApp {
     pub async fn copy(&self) -> Self {
         let database = self.database.copy().await;
         let (keys, options) = (self.app.keys.clone(), self.options.clone());
-        Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_| {}).await
+        Self::start_on(database, keys, self.now(), 4, options, async |url| url, |_, _| {}).await
     }
 
     async fn start_on(
@@ -118,7 +126,7 @@ impl TestApp {
         pool_size: u32,
         options: AppOptions,
         way: impl AsyncFnOnce(String) -> String,
-        set: impl FnOnce(&mut HttpState),
+        set: impl FnOnce(&mut HttpState, &mut Limits),
     ) -> Self {
         let settings = DatabaseSettings {
             url: way(database.app_url()).await,
@@ -136,10 +144,12 @@ impl TestApp {
         let mailed = AppOptions { mailer: mail.mailer(), ..options.clone() };
         let app = Arc::new(App::new(pool, keys, LIFETIMES, clock, mailed).unwrap());
         let mut state = HttpState::new(app.clone());
-        set(&mut state);
+        // However slow the machine is that tests run on: only tests about it turn anybody away.
+        state.gate = Gate::new(GateBounds { patience: Duration::from_secs(60), ..state.gate.bounds() });
+        let mut limits = Limits { connections: 256, stalled: Duration::from_secs(15), drain: Duration::from_secs(5) };
+        set(&mut state, &mut limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let limits = Limits { connections: 256, drain: Duration::from_secs(5) };
         tokio::spawn(serve(listener, state, limits, std::future::pending()));
         Self { app, database, mail, url, options, now, hospitals: AtomicU32::new(0) }
     }
