@@ -93,7 +93,7 @@ impl<Q, A> Shared<Q, A> {
                     return self.read(rows, questions.len());
                 }
                 // It died in the pool, as others there may have: asking again does no harm.
-                Ok(Err(sqlx::Error::Io(_))) if tries > 0 => tries -= 1,
+                Ok(Err(error)) if has_died(&error) && tries > 0 => tries -= 1,
                 Ok(Err(error)) => return Err(open_error(error)),
                 Err(_) => {
                     connection.close_on_drop();
@@ -149,6 +149,15 @@ impl<Q, A> Drop for Attendant<Q, A> {
             waiting.asked.clear();
             waiting.attended = false;
         }
+    }
+}
+
+/// Whether the connection ended, and not the question failed (PostgreSQL's class 57P: the server shuts down, or ended it).
+fn has_died(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(cause) => cause.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
     }
 }
 
