@@ -24,11 +24,11 @@
 //! `tests/it/layers.rs` reads the source and holds every room to this table.
 //!
 //! # The way of a request
-//! `http` reads bounded bytes, `limits` gives a pass, `auth` and `domains::sessions` turn the credential into a viewer, `graphql::Documents`
-//! scans, parses and decides the document by the labels of the schema (`access`), `limits` charges what it may cost, the
-//! reduced document runs: `query.rs`, `service.rs`, and `repo.rs` inside a transaction of `tenancy` under PostgreSQL's row
-//! level security. The answer gets a null and an error at each refused path, and leaves when `audit` says that what it shows
-//! is recorded.
+//! `http` reads bounded bytes, `limits` gives a pass, `auth` and `domains::sessions` turn the credential into a viewer,
+//! `graphql::Documents` scans, parses and decides the document by the labels of the schema (`access`), `limits` charges what it
+//! may cost, the reduced document runs: `query.rs`, `service.rs`, and `repo.rs` inside a transaction of `tenancy` under
+//! PostgreSQL's row level security. The answer gets a null and an error at each refused path, and leaves when `audit` says that
+//! what it shows is recorded.
 
 pub mod access;
 pub mod app;

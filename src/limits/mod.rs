@@ -16,7 +16,6 @@
 //!
 //! # What is limited
 //! [`CostLimits`] the cost of documents, by viewer and by hospital. `domains::attempts` the guesses from one address.
-
 //!
 //! # What runs at a time
 //! A request gets a pass from the [`Gate`] before it asks anything of the database, and keeps it until it has run.
