@@ -91,8 +91,8 @@ pub struct StoreSettings {
     /// npm registry or mirror to download from [default: the one that npm would use]
     #[arg(long, env = "NPM_CONFIG_REGISTRY")]
     pub npm_registry: Option<String>,
-    /// Most connections to PostgreSQL at a time. One hospital uses at most half of them
-    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    /// Most connections to PostgreSQL at a time. One hospital uses at most three quarters of them
+    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_pool_size: u32,
     /// Longest time for one SQL statement, in seconds
     #[arg(long, env = "STATEMENT_TIMEOUT", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
