@@ -128,7 +128,7 @@ pub(super) async fn handle(
     let charge = match state.app.cost_limits.charge(viewer.as_ref(), &context.client, cost).await {
         Ok(charge) => charge,
         Err(error) => {
-            drop(pass);
+            drop((pass, prepared, body));
             tokio::time::sleep(UNHEEDED).await;
             return Answer::refused_by(StatusCode::TOO_MANY_REQUESTS, &error).write(media, id);
         }

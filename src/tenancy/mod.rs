@@ -23,6 +23,6 @@ mod tx;
 pub use database::{Database, DatabaseSettings, NotSafe};
 pub use keyset::{KeyPart, Page, PageRequest, SortKey, column_of_rows, containing, each, fenced, for_each};
 pub use scope::{HospitalScope, LoadKey};
-pub use together::Together;
 pub(crate) use together::Kind;
+pub use together::Together;
 pub use tx::{MAX_COUNT, Tx, WriteTx};
